@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Receiving from a TPACKET_V3 ring: the kernel hands over blocks of many packets. */
+#include "rx.h"
+
+#include "../core/barrier.h"
+#include "../core/batch.h"
+#include "frame.h"
+
+static struct tpacket_hdr_v1 *header(const struct zr_rx *rx, uint32_t block)
+{
+	return &((struct tpacket_block_desc *)zr_rx_unit(rx, block))->hdr.bh1;
+}
+
+static bool is_ready(const struct zr_rx *rx)
+{
+	return !rx->holders[rx->cursor] &&
+	       (zr_load_acquire(&header(rx, rx->cursor)->block_status) & TP_STATUS_USER); /* A */
+}
+
+static bool ready(const struct zring_capture *capture)
+{
+	const struct zr_rx *rx = (const struct zr_rx *)capture;
+
+	return rx->walking || is_ready(rx);
+}
+
+static void drop_holder(struct zr_rx *rx, uint32_t block)
+{
+	if (--rx->holders[block] == 0)
+		zr_store_release(&header(rx, block)->block_status, TP_STATUS_KERNEL); /* B */
+}
+
+static void end_walk(struct zr_rx *rx)
+{
+	const uint32_t block = rx->cursor;
+
+	rx->walking = false;
+	rx->cursor = zr_rx_after(rx, block);
+	drop_holder(rx, block);
+}
+
+static uint64_t time_ns(const struct tpacket_bd_ts *time)
+{
+	return time->ts_sec * UINT64_C(1000000000) + time->ts_nsec;
+}
+
+/* What a block tells of itself, for each batch that shows a part of it. */
+static void describe(const struct zr_rx *rx, struct zring_batch *batch)
+{
+	const struct tpacket_hdr_v1 *block = header(rx, rx->cursor);
+	const uint32_t status = zr_load_relaxed(&block->block_status);
+
+	batch->block_seq = block->seq_num;
+	batch->first_ns = time_ns(&block->ts_first_pkt);
+	batch->last_ns = time_ns(&block->ts_last_pkt);
+	batch->gap_ns = rx->last_ns && batch->first_ns > rx->last_ns ? batch->first_ns - rx->last_ns
+								     : 0;
+	batch->gap_blocks = rx->last_seq && batch->block_seq > rx->last_seq + 1
+				    ? batch->block_seq - rx->last_seq - 1
+				    : 0;
+	batch->flags = (status & TP_STATUS_BLK_TMO ? ZRING_BATCH_TIMED_OUT : 0) |
+		       (status & TP_STATUS_LOSING ? ZRING_BATCH_LOSING : 0) |
+		       (rx->walk.left ? 0 : ZRING_BATCH_BLOCK_END);
+}
+
+static void reinsert_vlans(struct zr_rx *rx, struct zring_packet *packets, uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr; i++) {
+		const struct tpacket3_hdr *frame = packets[i].frame;
+		const uint32_t used = ZR_V3_ADDRESS_OFFSET + sizeof(struct sockaddr_ll);
+		const uint32_t offset = (uint32_t)(packets[i].data - (const uint8_t *)frame);
+
+		if (frame->tp_status & TP_STATUS_VLAN_VALID)
+			zr_rx_reinsert(rx, &packets[i],
+				       frame->tp_status & TP_STATUS_VLAN_TPID_VALID
+					       ? frame->hv1.tp_vlan_tpid
+					       : ETH_P_8021Q,
+				       (uint16_t)frame->hv1.tp_vlan_tci,
+				       offset > used ? offset - used : 0);
+	}
+}
+
+/* What the walk noticed on its way. */
+static void collect(struct zr_rx *rx, struct zring_packet *packets, uint32_t nr)
+{
+	struct zr_walk *walk = &rx->walk;
+
+	if (walk->malformed)
+		zr_count(&rx->base.counters.malformed, walk->malformed);
+	if (walk->truncated)
+		zr_count(&rx->base.counters.truncated, walk->truncated);
+	if ((walk->status & TP_STATUS_VLAN_VALID) && rx->reinsert_vlan)
+		reinsert_vlans(rx, packets, nr);
+	walk->malformed = 0;
+	walk->truncated = 0;
+	walk->status = 0;
+}
+
+static void start_walk(struct zr_rx *rx)
+{
+	rx->holders[rx->cursor] = 1;
+	rx->walking = true;
+	zr_walk_start(&rx->walk, zr_rx_unit(rx, rx->cursor), rx->unit_bytes, rx->may_truncate);
+}
+
+static int borrow(struct zring_capture *capture, struct zring_batch *batch)
+{
+	struct zr_rx *rx = zr_rx(capture);
+	uint32_t nr = 0;
+
+	/* Blocks without a packet exist: a frame larger than a block retires one. */
+	while (!nr && (rx->walking || is_ready(rx))) {
+		if (!rx->walking)
+			start_walk(rx);
+		nr = zr_walk_take(&rx->walk, batch->packets, zr_batch_room(batch, rx->walk.left));
+		collect(rx, batch->packets, nr);
+		if (nr) {
+			batch->nr_packets = nr;
+			batch->token = rx->cursor;
+			rx->holders[rx->cursor]++;
+			describe(rx, batch);
+		}
+		if (!rx->walk.left) {
+			rx->last_seq = header(rx, rx->cursor)->seq_num;
+			rx->last_ns = time_ns(&header(rx, rx->cursor)->ts_last_pkt);
+			end_walk(rx);
+		}
+	}
+	return (int)nr;
+}
+
+static void release(struct zring_capture *capture, struct zring_batch *batch)
+{
+	drop_holder(zr_rx(capture), (uint32_t)batch->token);
+}
+
+static void packet_info(const struct zring_capture *capture, const struct zring_packet *packet,
+			struct zring_packet_info *ret_info)
+{
+	const struct zr_rx *rx = (const struct zr_rx *)capture;
+	const struct tpacket3_hdr *frame = packet->frame;
+	const uint8_t *const bytes = packet->frame;
+	const uint32_t status = frame->tp_status;
+	const uint32_t block = (uint32_t)((size_t)(bytes - rx->ring) / rx->unit_bytes);
+
+	zr_rx_common_info(packet, status,
+			  (const struct sockaddr_ll *)(bytes + ZR_V3_ADDRESS_OFFSET), ret_info);
+	ret_info->timestamp_ns = frame->tp_sec * UINT64_C(1000000000) + frame->tp_nsec;
+	if (zr_load_relaxed(&header(rx, block)->block_status) & TP_STATUS_LOSING)
+		ret_info->flags |= ZRING_PACKET_LOSING;
+	if (capture->info.rxhash) {
+		ret_info->flags |= ZRING_PACKET_RXHASH;
+		ret_info->rxhash = frame->hv1.tp_rxhash;
+	}
+	zr_rx_vlan_info(packet, status, frame->tp_mac, (uint16_t)frame->hv1.tp_vlan_tci,
+			frame->hv1.tp_vlan_tpid, ret_info);
+}
+
+const struct zr_capture_ops zr_rx_v3_ops = {
+	.borrow = borrow,
+	.release = release,
+	.ready = ready,
+	.check = zr_rx_check,
+	.fold_stats = zr_rx_fold_stats,
+	.packet_info = packet_info,
+	.close = zr_rx_close,
+};
