@@ -25,7 +25,7 @@
 #include <zring/packet.h>
 
 /* zring_batch_init() capacities */
-#define ZRING_BATCH_DEFAULT 0u         /* 256 packets */
+#define ZRING_BATCH_DEFAULT 0u         /* 512 packets */
 #define ZRING_BATCH_BLOCK   UINT32_MAX /* all that is left of a block; the view array grows */
 
 /* zring_batch.flags */

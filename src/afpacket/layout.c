@@ -119,6 +119,8 @@ static int divide(const struct zring_capture_options *options, uint64_t memory, 
 		block = MAX_BLOCK_BYTES + unit; /* check_limits() says so */
 	layout->block_bytes = (uint32_t)block;
 	layout->nr_blocks = (uint32_t)nr;
+	if (options->memory_bytes && zr_layout_bytes(layout) > options->memory_bytes)
+		layout->rounded = true;
 	return check_limits(layout, diag);
 }
 

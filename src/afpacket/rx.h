@@ -20,12 +20,12 @@ struct zr_rx {
 	 * that is held must not be taken for a new one when the cursor comes round.
 	 */
 	uint32_t *holders;
-	struct zr_walk walk; /* V3 */
+	struct zr_walk walk;          /* V3 */
+	struct zring_batch described; /* V3: what the block says of itself, for its batches */
 	bool walking;
 	bool may_truncate;
 	bool reinsert_vlan;
-	uint64_t last_seq;
-	uint64_t last_ns;
+	uint64_t last_ns; /* V2: of the packet shown last */
 };
 
 extern const struct zr_capture_ops zr_rx_v3_ops;

@@ -44,23 +44,38 @@ static uint64_t time_ns(const struct tpacket_bd_ts *time)
 	return time->ts_sec * UINT64_C(1000000000) + time->ts_nsec;
 }
 
-/* What a block tells of itself, for each batch that shows a part of it. */
-static void describe(const struct zr_rx *rx, struct zring_batch *batch)
+static uint64_t above(uint64_t value, uint64_t base)
+{
+	return value > base ? value - base : 0;
+}
+
+/* What a block tells of itself, once for all batches that show a part of it. */
+static void describe_block(struct zr_rx *rx)
 {
 	const struct tpacket_hdr_v1 *block = header(rx, rx->cursor);
 	const uint32_t status = zr_load_relaxed(&block->block_status);
+	struct zring_batch *described = &rx->described;
+	const uint64_t last_seq = described->block_seq, last_ns = described->last_ns;
 
-	batch->block_seq = block->seq_num;
-	batch->first_ns = time_ns(&block->ts_first_pkt);
-	batch->last_ns = time_ns(&block->ts_last_pkt);
-	batch->gap_ns = rx->last_ns && batch->first_ns > rx->last_ns ? batch->first_ns - rx->last_ns
-								     : 0;
-	batch->gap_blocks = rx->last_seq && batch->block_seq > rx->last_seq + 1
-				    ? batch->block_seq - rx->last_seq - 1
-				    : 0;
-	batch->flags = (status & TP_STATUS_BLK_TMO ? ZRING_BATCH_TIMED_OUT : 0) |
-		       (status & TP_STATUS_LOSING ? ZRING_BATCH_LOSING : 0) |
-		       (rx->walk.left ? 0 : ZRING_BATCH_BLOCK_END);
+	described->block_seq = block->seq_num;
+	described->first_ns = time_ns(&block->ts_first_pkt);
+	described->last_ns = time_ns(&block->ts_last_pkt);
+	described->gap_ns = last_ns ? above(described->first_ns, last_ns) : 0;
+	described->gap_blocks = last_seq ? above(described->block_seq, last_seq + 1) : 0;
+	described->flags = (status & TP_STATUS_BLK_TMO ? ZRING_BATCH_TIMED_OUT : 0) |
+			   (status & TP_STATUS_LOSING ? ZRING_BATCH_LOSING : 0);
+}
+
+static void describe(const struct zr_rx *rx, struct zring_batch *batch)
+{
+	const struct zring_batch *described = &rx->described;
+
+	batch->block_seq = described->block_seq;
+	batch->first_ns = described->first_ns;
+	batch->last_ns = described->last_ns;
+	batch->gap_ns = described->gap_ns;
+	batch->gap_blocks = described->gap_blocks;
+	batch->flags = described->flags | (rx->walk.left ? 0 : ZRING_BATCH_BLOCK_END);
 }
 
 static void reinsert_vlans(struct zr_rx *rx, struct zring_packet *packets, uint32_t nr)
@@ -80,19 +95,19 @@ static void reinsert_vlans(struct zr_rx *rx, struct zring_packet *packets, uint3
 	}
 }
 
-/* What the walk noticed on its way. */
+/* What the walk noticed on its way; nothing, most of the time. */
 static void collect(struct zr_rx *rx, struct zring_packet *packets, uint32_t nr)
 {
 	struct zr_walk *walk = &rx->walk;
 
-	if (walk->malformed)
+	if (walk->malformed || walk->truncated) {
 		zr_count(&rx->base.counters.malformed, walk->malformed);
-	if (walk->truncated)
 		zr_count(&rx->base.counters.truncated, walk->truncated);
+		walk->malformed = 0;
+		walk->truncated = 0;
+	}
 	if ((walk->status & TP_STATUS_VLAN_VALID) && rx->reinsert_vlan)
 		reinsert_vlans(rx, packets, nr);
-	walk->malformed = 0;
-	walk->truncated = 0;
 	walk->status = 0;
 }
 
@@ -101,6 +116,8 @@ static void start_walk(struct zr_rx *rx)
 	rx->holders[rx->cursor] = 1;
 	rx->walking = true;
 	zr_walk_start(&rx->walk, zr_rx_unit(rx, rx->cursor), rx->unit_bytes, rx->may_truncate);
+	if (rx->walk.left)
+		describe_block(rx);
 }
 
 static int borrow(struct zring_capture *capture, struct zring_batch *batch)
@@ -120,11 +137,8 @@ static int borrow(struct zring_capture *capture, struct zring_batch *batch)
 			rx->holders[rx->cursor]++;
 			describe(rx, batch);
 		}
-		if (!rx->walk.left) {
-			rx->last_seq = header(rx, rx->cursor)->seq_num;
-			rx->last_ns = time_ns(&header(rx, rx->cursor)->ts_last_pkt);
+		if (!rx->walk.left)
 			end_walk(rx);
-		}
 	}
 	return (int)nr;
 }

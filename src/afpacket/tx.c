@@ -22,6 +22,7 @@
 
 #define DEFAULT_TIMEOUT_MS   1000u
 #define DEFAULT_BURST_FRAMES 64u
+#define CACHE_LINE_BYTES     64u
 
 #ifndef SO_TXTIME
 #define SO_TXTIME 61
@@ -195,43 +196,61 @@ static int set_options(struct zr_tx *tx, const struct zring_injector_options *op
 	return 0;
 }
 
-/* The kernel's ring, or memory of our own with the same geometry. */
-static int make_slots(struct zr_tx *tx, struct zr_layout *layout, struct zring_diag *diag)
+static int map_ring(struct zr_tx *tx, struct zr_layout *layout, struct zring_diag *diag)
 {
-	const bool is_ring = tx->base.info.method == ZRING_METHOD_RING;
 	bool locked;
 	void *ring;
-	int err = 0;
+	int err;
 
-	if (is_ring)
-		err = zr_afpacket_set(tx->base.fd, PACKET_VERSION, TPACKET_V1, "PACKET_VERSION",
-				      diag);
-	if (!err && is_ring)
+	err = zr_afpacket_set(tx->base.fd, PACKET_VERSION, TPACKET_V1, "PACKET_VERSION", diag);
+	if (!err)
 		err = zr_afpacket_ring(tx->base.fd, PACKET_TX_RING, layout, false, diag);
 	if (err)
 		return err;
+	tx->slot_bytes = layout->frame_bytes;
 	tx->ring_bytes = (size_t)zr_layout_bytes(layout);
-	if (is_ring)
-		err = zr_afpacket_map(tx->base.fd, tx->ring_bytes, diag, &ring, &locked);
-	else
-		err = zr_mmap(tx->ring_bytes, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0, &ring);
-	if (err && !is_ring)
-		zr_fail(diag, err, "mmap", "%zu bytes of slots: %s", tx->ring_bytes,
-			strerror(-err));
+	err = zr_afpacket_map(tx->base.fd, tx->ring_bytes, diag, &ring, &locked);
+	if (!err)
+		tx->ring = ring;
+	return err;
+}
+
+/* Slots of our own, a cache line more than the ring's: neighbours fall into different sets. */
+static int map_private(struct zr_tx *tx, const struct zr_layout *layout, struct zring_diag *diag)
+{
+	void *slots;
+	int err;
+
+	tx->slot_bytes = layout->frame_bytes + CACHE_LINE_BYTES;
+	tx->ring_bytes = (size_t)tx->slot_bytes * zr_layout_frames(layout);
+	err = zr_mmap(tx->ring_bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0, &slots);
+	if (err)
+		return zr_fail(diag, err, "mmap", "%zu bytes of slots: %s", tx->ring_bytes,
+			       strerror(-err));
+	tx->ring = slots;
+	return 0;
+}
+
+static int make_slots(struct zr_tx *tx, struct zr_layout *layout, struct zring_diag *diag)
+{
+	struct zring_injector *injector = &tx->base;
+	const bool is_ring = injector->info.method == ZRING_METHOD_RING;
+	const int err = is_ring ? map_ring(tx, layout, diag) : map_private(tx, layout, diag);
+
 	if (err)
 		return err;
-	tx->ring = ring;
-	tx->slot_bytes = layout->frame_bytes;
-	tx->base.nr_slots = zr_layout_frames(layout);
-	tx->base.slots = calloc(tx->base.nr_slots, sizeof(*tx->base.slots));
-	if (!tx->base.slots)
+	injector->nr_slots = zr_layout_frames(layout);
+	injector->slots = calloc(injector->nr_slots, sizeof(*injector->slots));
+	if (!injector->slots)
 		return zr_fail(diag, -ENOMEM, "memory", "no memory for %u slots",
-			       tx->base.nr_slots);
-	for (uint32_t i = 0; i < tx->base.nr_slots; i++)
-		tx->base.slots[i].data = tx->ring + (size_t)i * tx->slot_bytes +
-					 ZR_V1_FRAME_OFFSET + tx->header_bytes;
-	tx->base.window_start = tx->base.window.next = tx->base.window.end = tx->base.slots;
+			       injector->nr_slots);
+	for (uint32_t i = 0; i < injector->nr_slots; i++)
+		injector->slots[i].data = tx->ring + (size_t)i * tx->slot_bytes +
+					  ZR_V1_FRAME_OFFSET + tx->header_bytes;
+	injector->window.next = injector->slots;
+	injector->window.end = injector->slots;
+	injector->window_start = injector->slots;
 	return is_ring ? 0 : zr_tx_mmsg_prepare(tx, diag);
 }
 

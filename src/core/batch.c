@@ -7,8 +7,8 @@
 
 #include "capture.h"
 
-/* 256 views are 6 KiB: they stay in the first-level cache while a program reads them. */
-#define DEFAULT_CAPACITY 256u
+/* 512 views are 12 KiB: they stay in the first-level cache while a program reads them. */
+#define DEFAULT_CAPACITY 512u
 
 int zring_batch_init(struct zring_batch *batch, uint32_t capacity)
 {

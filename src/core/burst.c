@@ -125,7 +125,7 @@ int zring_injector_send_burst(struct zring_injector *injector, const struct zrin
 	uint64_t bytes = 0;
 	int err;
 
-	if (injector->window.reserved || injector->displaced)
+	if (zr_injector_is_reserved(injector))
 		return -EBUSY;
 	if (nr_packets < 2)
 		return -EINVAL;

@@ -87,6 +87,11 @@ static void show(struct zring_injector *injector)
 	const uint32_t to_wrap = injector->nr_slots - (uint32_t)(first - injector->slots);
 	const uint32_t nr = nr_free(injector);
 
+	/* A rejection moved the queue up below the lent slot: its bytes follow at submit. */
+	if (injector->window.reserved && injector->window.reserved != first) {
+		injector->displaced = injector->window.reserved;
+		injector->window.reserved = NULL;
+	}
 	zr_seq_change(&injector->window_seq); /* W */
 	zr_store_release(&injector->window_start, first);
 	zr_store_release(&injector->window.next, first);
@@ -242,12 +247,6 @@ static int too_late(const struct zring_injector *injector)
 	return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;
 }
 
-/* Whether a slot is lent to the program. */
-static bool is_reserved(const struct zring_injector *injector)
-{
-	return injector->window.reserved || injector->displaced;
-}
-
 static void end_reservation(struct zring_injector *injector)
 {
 	injector->window.reserved = NULL;
@@ -344,7 +343,7 @@ static int submit(struct zring_injector *injector, size_t len, uint64_t send_tim
 {
 	int err;
 
-	if (!is_reserved(injector))
+	if (!zr_injector_is_reserved(injector))
 		return -EINVAL;
 	zr_injector_sync(injector);
 	err = check_length(injector, reserved_data(injector), len);
@@ -389,7 +388,7 @@ int zring_injector_submit_offload(struct zring_injector *injector, size_t len,
 	if (!injector->info.vnet_header ||
 	    (offload->gso_type && injector->info.qdisc_bypass)) /* dropped by the kernel, unsaid */
 		return -ENOTSUP;
-	if (!is_reserved(injector))
+	if (!zr_injector_is_reserved(injector))
 		return -EINVAL;
 	zr_injector_sync(injector);
 	err = check_offload(injector, len, offload);
@@ -403,7 +402,7 @@ int zring_injector_submit_offload(struct zring_injector *injector, size_t len,
 
 void zring_injector_cancel(struct zring_injector *injector)
 {
-	if (!is_reserved(injector))
+	if (!zr_injector_is_reserved(injector))
 		return;
 	zr_injector_sync(injector);
 	end_reservation(injector);
@@ -460,7 +459,7 @@ int zring_injector_send(struct zring_injector *injector, const void *data, size_
 {
 	int consumed, err = 0;
 
-	if (is_reserved(injector))
+	if (zr_injector_is_reserved(injector))
 		return -EBUSY;
 	consumed = enqueue(injector, data, len, zr_injector_deadline_ns(injector), &err);
 	if (consumed < 0)
@@ -484,7 +483,7 @@ int zring_injector_send_batch(struct zring_injector *injector, const struct zrin
 	int consumed = 1, ignored;
 	uint32_t nr = 0;
 
-	if (is_reserved(injector))
+	if (zr_injector_is_reserved(injector))
 		return -EBUSY;
 	for (; nr < nr_packets && nr < INT_MAX; nr++) {
 		consumed =

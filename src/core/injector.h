@@ -92,6 +92,12 @@ static inline struct zring_slot *zr_slot(const struct zring_injector *injector, 
 	return &injector->slots[position & (injector->nr_slots - 1)];
 }
 
+/* Whether a slot is lent to the program. */
+static inline bool zr_injector_is_reserved(const struct zring_injector *injector)
+{
+	return injector->window.reserved || injector->displaced;
+}
+
 /* Sets the limits of a frame's length from the MTU. */
 void zr_injector_set_mtu(struct zring_injector *injector, uint32_t mtu);
 
