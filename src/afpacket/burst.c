@@ -83,22 +83,23 @@ static int attempt(struct zr_tx *tx, const struct msghdr *message)
 	return why ? why : (int)sent;
 }
 
-static int send_until(struct zr_tx *tx, const struct msghdr *message, uint64_t deadline_ns)
+static int send_until(struct zr_tx *tx, const struct msghdr *message, struct zr_deadline *deadline)
 {
 	for (;;) {
 		const int err = attempt(tx, message);
-		const uint64_t now_ns = zr_now_ns();
+		uint64_t now_ns;
 
 		if (err != -EAGAIN && err != -ENOBUFS)
 			return err;
-		if (now_ns >= deadline_ns)
+		now_ns = zr_now_ns();
+		if (now_ns >= zr_deadline_at(deadline))
 			return tx->base.nonblocking ? -EAGAIN : -ETIMEDOUT;
 		zr_sleep_until(now_ns + FIRST_NAP_NS);
 	}
 }
 
 int zr_tx_burst(struct zring_injector *injector, const struct zring_packet *packets, uint32_t nr,
-		const struct zr_udp_frame *frame, uint64_t deadline_ns)
+		const struct zr_udp_frame *frame, struct zr_deadline *deadline)
 {
 	struct zr_tx *tx = zr_tx(injector);
 	uint8_t header[ZR_UDP_MAX_HEADER_BYTES];
@@ -127,5 +128,5 @@ int zr_tx_burst(struct zring_injector *injector, const struct zring_packet *pack
 		payload_bytes += bytes;
 	}
 	make_headers(&packets[0], frame, payload_bytes, header);
-	return send_until(tx, &message, deadline_ns);
+	return send_until(tx, &message, deadline);
 }

@@ -20,7 +20,7 @@
 #include "open.h"
 #include "socket.h"
 
-#define DEFAULT_TIMEOUT_MS   1000u
+#define DEFAULT_TIMEOUT_MS   1000
 #define DEFAULT_BURST_FRAMES 64u
 #define CACHE_LINE_BYTES     64u
 
@@ -293,7 +293,7 @@ static void describe(struct zr_tx *tx, const struct zring_injector_options *opti
 	info->rate_bps = options->rate_bps;
 	info->burst_frames = burst < injector->nr_slots ? burst : injector->nr_slots;
 	injector->header_bytes = ethernet ? ETH_HLEN : 0;
-	injector->timeout_ms = options->timeout_ms ? options->timeout_ms : DEFAULT_TIMEOUT_MS;
+	injector->timeout_ms = options->timeout_ms ? (int)options->timeout_ms : DEFAULT_TIMEOUT_MS;
 	injector->nonblocking = options->nonblocking;
 	zr_injector_set_mtu(injector, device->mtu);
 	zr_pacer_init(&injector->pacer, options->rate_pps, options->rate_bps, info->burst_frames,

@@ -120,7 +120,7 @@ int zr_burst_check(const struct zring_packet *packets, uint32_t nr, struct zr_ud
 int zring_injector_send_burst(struct zring_injector *injector, const struct zring_packet *packets,
 			      uint32_t nr_packets)
 {
-	const uint64_t deadline_ns = zr_injector_deadline_ns(injector);
+	struct zr_deadline deadline = zr_injector_deadline(injector);
 	struct zr_udp_frame frame;
 	uint64_t bytes = 0;
 	int err;
@@ -136,9 +136,9 @@ int zring_injector_send_burst(struct zring_injector *injector, const struct zrin
 		return -EMSGSIZE;
 	if (zring_injector_flush(injector) < 0 || injector->taken != injector->head)
 		return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;
-	if (!zr_injector_pay(injector, packets, nr_packets, deadline_ns))
+	if (!zr_injector_pay(injector, packets, nr_packets, &deadline))
 		return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;
-	err = injector->ops->burst(injector, packets, nr_packets, &frame, deadline_ns);
+	err = injector->ops->burst(injector, packets, nr_packets, &frame, &deadline);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < nr_packets; i++)

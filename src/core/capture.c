@@ -23,7 +23,7 @@
 #else
 #define FLAT_CAPACITY ZRING_BATCH_DEFAULT
 #endif
-/* Looks at the ring between two looks at the clock. */
+/* Looks at the ring between two pauses, each of which may be 50 ns, and looks at the clock. */
 #define SPIN_ROUND 64
 
 /* The exported body of the inline call. */
@@ -101,11 +101,10 @@ static int wait_spin(struct zring_capture *capture, uint64_t deadline_ns)
 	for (;;) {
 		int err;
 
-		for (int i = 0; i < SPIN_ROUND; i++) {
+		for (int i = 0; i < SPIN_ROUND; i++)
 			if (capture->ops->ready(capture))
 				return 1;
-			zr_cpu_relax();
-		}
+		zr_cpu_relax();
 		if (zring_capture_stopped(capture))
 			return 0;
 		err = check_now_and_then(capture);

@@ -8,6 +8,7 @@
 
 #include "../syscall.h"
 #include "barrier.h"
+#include "deadline.h"
 
 /*
  * Where the kernel can't wake us (a full device, slots in flight: POLLOUT is
@@ -145,7 +146,7 @@ static int push(struct zring_injector *injector)
 }
 
 bool zr_injector_pay(struct zring_injector *injector, const struct zring_packet *packets,
-		     uint32_t nr, uint64_t deadline_ns)
+		     uint32_t nr, struct zr_deadline *deadline)
 {
 	for (uint32_t i = 0; i < nr && zr_pacer_active(&injector->pacer);) {
 		const uint64_t now_ns = zr_now_ns();
@@ -155,13 +156,14 @@ bool zr_injector_pay(struct zring_injector *injector, const struct zring_packet 
 			i++;
 			continue;
 		}
-		if (now_ns >= deadline_ns) {
+		if (now_ns >= zr_deadline_at(deadline)) {
 			while (i--)
 				zr_pacer_refund(&injector->pacer, packets[i].len);
 			return false;
 		}
-		zr_sleep_until(earlier(deadline_ns, now_ns + zr_pacer_delay_ns(&injector->pacer,
-									       packets[i].len)));
+		zr_sleep_until(
+			earlier(deadline->at_ns,
+				now_ns + zr_pacer_delay_ns(&injector->pacer, packets[i].len)));
 	}
 	return true;
 }
@@ -212,7 +214,7 @@ static bool has_room(const struct zring_injector *injector)
 }
 
 /* Pushes until @done or the deadline. 1: done; 0: deadline; -errno. */
-static int push_until(struct zring_injector *injector, done_fn *done, uint64_t deadline_ns)
+static int push_until(struct zring_injector *injector, done_fn *done, struct zr_deadline *deadline)
 {
 	uint64_t nap_ns = FIRST_NAP_NS;
 
@@ -225,20 +227,20 @@ static int push_until(struct zring_injector *injector, done_fn *done, uint64_t d
 			return 1;
 		if (is_fatal(err))
 			return err;
-		if (deadline_ns != ZR_FOREVER && zr_now_ns() >= deadline_ns)
+		if (zr_deadline_at(deadline) != ZR_FOREVER && zr_now_ns() >= deadline->at_ns)
 			return 0;
 		if (injector->taken != taken)
 			nap_ns = FIRST_NAP_NS;
 		else
-			err = wait_until_changed(injector, err, deadline_ns, &nap_ns);
+			err = wait_until_changed(injector, err, deadline->at_ns, &nap_ns);
 		if (is_fatal(err))
 			return err;
 	}
 }
 
-uint64_t zr_injector_deadline_ns(const struct zring_injector *injector)
+struct zr_deadline zr_injector_deadline(const struct zring_injector *injector)
 {
-	return injector->nonblocking ? 0 : zr_now_ns() + injector->timeout_ms * UINT64_C(1000000);
+	return (struct zr_deadline){injector->nonblocking ? 0 : injector->timeout_ms, 0};
 }
 
 /* The error for "nothing moved in time". */
@@ -255,6 +257,7 @@ static void end_reservation(struct zring_injector *injector)
 
 int zring_injector_refill(struct zring_injector *injector, uint8_t **ret_data, int timeout_ms)
 {
+	struct zr_deadline deadline = {.timeout_ms = timeout_ms};
 	int found;
 
 	zr_injector_sync(injector);
@@ -263,7 +266,7 @@ int zring_injector_refill(struct zring_injector *injector, uint8_t **ret_data, i
 		return injector->window.room;
 	}
 	if (!nr_free(injector)) {
-		found = push_until(injector, has_room, timeout_ms ? zr_deadline_ns(timeout_ms) : 0);
+		found = push_until(injector, has_room, &deadline);
 		if (found <= 0)
 			return found;
 	}
@@ -413,13 +416,14 @@ void zring_injector_cancel(struct zring_injector *injector)
 int zring_injector_flush(struct zring_injector *injector)
 {
 	const uint64_t nr_taken = injector->nr_taken;
+	struct zr_deadline deadline = zr_injector_deadline(injector);
 	int done = 1;
 
 	zr_injector_sync(injector);
 	if (all_taken(injector))
 		injector->ops->reclaim(injector);
 	else
-		done = push_until(injector, all_taken, zr_injector_deadline_ns(injector));
+		done = push_until(injector, all_taken, &deadline);
 	show(injector);
 	if (done == 1 || injector->nr_taken != nr_taken)
 		return (int)(injector->nr_taken - nr_taken);
@@ -428,23 +432,24 @@ int zring_injector_flush(struct zring_injector *injector)
 
 int zring_injector_drain(struct zring_injector *injector, int timeout_ms)
 {
+	struct zr_deadline deadline = {.timeout_ms = timeout_ms};
 	int done;
 
 	zr_injector_sync(injector);
-	done = push_until(injector, all_ended, zr_deadline_ns(timeout_ms));
+	done = push_until(injector, all_ended, &deadline);
 	show(injector);
 	return done < 0 ? done : done ? 0 : -ETIMEDOUT;
 }
 
 /* Copies a frame into the queue. 1: consumed, *ret_error says how; 0: no room in time; -errno. */
 static int enqueue(struct zring_injector *injector, const void *data, size_t len,
-		   uint64_t deadline_ns, int *ret_error)
+		   struct zr_deadline *deadline, int *ret_error)
 {
 	const uint32_t room = injector->info.frame_bytes;
 
 	zr_injector_sync(injector);
 	if (!nr_free(injector)) {
-		const int found = push_until(injector, has_room, deadline_ns);
+		const int found = push_until(injector, has_room, deadline);
 
 		if (found <= 0)
 			return found;
@@ -457,11 +462,12 @@ static int enqueue(struct zring_injector *injector, const void *data, size_t len
 
 int zring_injector_send(struct zring_injector *injector, const void *data, size_t len)
 {
+	struct zr_deadline deadline = zr_injector_deadline(injector);
 	int consumed, err = 0;
 
 	if (zr_injector_is_reserved(injector))
 		return -EBUSY;
-	consumed = enqueue(injector, data, len, zr_injector_deadline_ns(injector), &err);
+	consumed = enqueue(injector, data, len, &deadline, &err);
 	if (consumed < 0)
 		return consumed;
 	if (!consumed)
@@ -479,7 +485,7 @@ int zring_injector_send(struct zring_injector *injector, const void *data, size_
 int zring_injector_send_batch(struct zring_injector *injector, const struct zring_packet *packets,
 			      uint32_t nr_packets)
 {
-	const uint64_t deadline_ns = zr_injector_deadline_ns(injector);
+	struct zr_deadline deadline = zr_injector_deadline(injector);
 	int consumed = 1, ignored;
 	uint32_t nr = 0;
 
@@ -487,7 +493,7 @@ int zring_injector_send_batch(struct zring_injector *injector, const struct zrin
 		return -EBUSY;
 	for (; nr < nr_packets && nr < INT_MAX; nr++) {
 		consumed =
-			enqueue(injector, packets[nr].data, packets[nr].len, deadline_ns, &ignored);
+			enqueue(injector, packets[nr].data, packets[nr].len, &deadline, &ignored);
 		if (consumed <= 0)
 			break;
 	}

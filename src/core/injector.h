@@ -20,6 +20,7 @@
 #include <zring/injector.h>
 
 #include "burst.h"
+#include "deadline.h"
 #include "pacer.h"
 
 struct zr_injector_ops {
@@ -38,7 +39,7 @@ struct zr_injector_ops {
 	/* One super-frame: 0; -ETIMEDOUT or -EAGAIN no room until the deadline; -ENOTSUP; -errno.
 	 */
 	int (*burst)(struct zring_injector *injector, const struct zring_packet *packets,
-		     uint32_t nr, const struct zr_udp_frame *frame, uint64_t deadline_ns);
+		     uint32_t nr, const struct zr_udp_frame *frame, struct zr_deadline *deadline);
 	/* The interface's MTU now, or -errno. */
 	int (*mtu)(struct zring_injector *injector);
 	void (*close)(struct zring_injector *injector);
@@ -78,7 +79,7 @@ struct zring_injector {
 	uint32_t header_bytes; /* of the link layer: 14, or 0 where there is none */
 	uint32_t min_len;
 	uint32_t max_len; /* of an untagged frame: header_bytes + MTU, at most the room */
-	uint32_t timeout_ms;
+	int timeout_ms;
 	int fd;
 	int last_reject; /* errno of the frame rejected last */
 	bool nonblocking;
@@ -105,10 +106,11 @@ void zr_injector_set_mtu(struct zring_injector *injector, uint32_t mtu);
 int zr_injector_check_length(const struct zring_injector *injector, const uint8_t *data,
 			     size_t len);
 
-/* Pays a super-frame's price, waiting for it until @deadline_ns. False: not in time. */
+/* Pays a super-frame's price, waiting for it until @deadline. False: not in time. */
 bool zr_injector_pay(struct zring_injector *injector, const struct zring_packet *packets,
-		     uint32_t nr, uint64_t deadline_ns);
-uint64_t zr_injector_deadline_ns(const struct zring_injector *injector);
+		     uint32_t nr, struct zr_deadline *deadline);
+/* How long send, send_batch, flush and burst wait. */
+struct zr_deadline zr_injector_deadline(const struct zring_injector *injector);
 
 /* Counts the frames of the window into head: before head is looked at. */
 void zr_injector_sync(struct zring_injector *injector);

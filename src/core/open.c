@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Opening: options, namespace, choice of backend; the same for both kinds of object. */
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <string.h>
@@ -71,6 +72,7 @@ static int check_injector_options(const struct zring_injector_options *options,
 {
 	const char *const wrong[] = {
 		OUT_OF_RANGE(options, method, ZRING_METHOD_SENDMMSG),
+		OUT_OF_RANGE(options, timeout_ms, INT_MAX),
 		OUT_OF_RANGE(options, nonblocking, 1),
 		OUT_OF_RANGE(options, qdisc_bypass, 1),
 		OUT_OF_RANGE(options, loss, 1),
