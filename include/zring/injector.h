@@ -49,7 +49,7 @@ struct zring_injector_options {
 			       * without vnet_header */
 	uint8_t vnet_header;  /* 1: zring_injector_submit_offload() is possible */
 	uint8_t send_time;    /* 1: zring_injector_submit_at() is possible; sendmmsg only */
-	uint8_t reserved[7];
+	uint8_t reserved[3];
 
 	/* Pacing: frames leave no faster. Both may be given; 0 is unlimited. */
 	uint64_t rate_pps;
@@ -98,7 +98,7 @@ struct zring_injector_stats {
 	uint64_t pending;           /* submitted, not yet sent or rejected */
 	uint64_t rejected_runt;     /* shorter than the link-layer header: -EINVAL */
 	uint64_t rejected_too_long; /* longer than the MTU allows: -EMSGSIZE */
-	uint64_t rejected_kernel;   /* refused by the kernel for another cause */
+	uint64_t rejected_kernel;   /* for another cause: refused by the kernel, a broken offload */
 	uint64_t sent_bytes;
 	uint64_t cancelled; /* reservations given back; not part of submitted */
 	uint64_t kicks;     /* system calls that handed frames over */
@@ -259,7 +259,9 @@ ZRING_API int zring_injector_submit_at(struct zring_injector *injector, size_t l
  * @offload:  what the NIC or the kernel completes
  *
  * Threads: the injector's thread only
- * Return:  as zring_injector_submit(); -ENOTSUP opened without vnet_header
+ * Return:  as zring_injector_submit(), -EINVAL also for an offload that does not
+ *          fit the frame; -EMSGSIZE also for segments above the MTU; -ENOTSUP
+ *          opened without vnet_header, or GSO with qdisc_bypass
  * Since:   0.1
  */
 ZRING_API int zring_injector_submit_offload(struct zring_injector *injector, size_t len,

@@ -116,6 +116,8 @@ int zr_filter_attach(int fd, const struct zring_capture_options *options, struct
 	struct sock_fprog program = {0};
 	int err;
 
+	if (options->filter && options->filter->reserved)
+		return zr_fail(diag, -EINVAL, "filter", "filter.reserved must be 0");
 	if (options->filter && options->filter->type > ZRING_FILTER_EBPF)
 		return zr_fail(diag, -EINVAL, "filter",
 			       "filter.type %u is no enum zring_filter_type",

@@ -101,13 +101,15 @@ void zr_rx_reinsert(struct zr_rx *rx, struct zring_packet *packet, uint16_t tpid
 	uint8_t *const data = (uint8_t *)(uintptr_t)packet->data;
 	const uint16_t tag[] = {htons(tpid), htons(tci)};
 
-	if (packet->len < ADDRESSES_BYTES || headroom_bytes < ZR_VLAN_BYTES)
+	if (headroom_bytes < ZR_VLAN_BYTES)
+		return;
+	packet->wire_len += ZR_VLAN_BYTES;
+	if (packet->len < ADDRESSES_BYTES) /* cut in front of where the tag stands */
 		return;
 	memmove(data - ZR_VLAN_BYTES, data, ADDRESSES_BYTES);
 	memcpy(data - ZR_VLAN_BYTES + ADDRESSES_BYTES, tag, sizeof(tag));
 	packet->data -= ZR_VLAN_BYTES;
 	packet->len += ZR_VLAN_BYTES;
-	packet->wire_len += ZR_VLAN_BYTES;
 	if (packet->len > snaplen) {
 		packet->len = snaplen;
 		if (whole)

@@ -60,9 +60,9 @@ void zr_rx_vlan_info(const struct zring_packet *packet, uint32_t status, uint16_
 
 /*
  * Puts the tag that the kernel took out back between the addresses and the
- * Ethertype, moving 12 bytes into the frame's headroom. Left alone: packets too
- * short to have been tagged, and frames without that headroom. A packet that
- * the tag makes longer than the snaplen loses its end.
+ * Ethertype, moving 12 bytes into the frame's headroom; a frame without that
+ * headroom is left alone. A packet that the tag makes longer than the snaplen
+ * loses its end.
  */
 void zr_rx_reinsert(struct zr_rx *rx, struct zring_packet *packet, uint16_t tpid, uint16_t tci,
 		    uint32_t headroom_bytes);

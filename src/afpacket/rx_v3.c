@@ -44,6 +44,11 @@ static uint64_t time_ns(const struct tpacket_bd_ts *time)
 	return time->ts_sec * UINT64_C(1000000000) + time->ts_nsec;
 }
 
+static uint64_t packet_ns(const struct tpacket3_hdr *frame)
+{
+	return frame->tp_sec * UINT64_C(1000000000) + frame->tp_nsec;
+}
+
 static uint64_t above(uint64_t value, uint64_t base)
 {
 	return value > base ? value - base : 0;
@@ -58,7 +63,8 @@ static void describe_block(struct zr_rx *rx)
 	const uint64_t last_seq = described->block_seq, last_ns = described->last_ns;
 
 	described->block_seq = block->seq_num;
-	described->first_ns = time_ns(&block->ts_first_pkt);
+	/* ts_first_pkt is when the block was opened (prb_open_block). */
+	described->first_ns = packet_ns((const struct tpacket3_hdr *)rx->walk.frame);
 	described->last_ns = time_ns(&block->ts_last_pkt);
 	described->gap_ns = last_ns ? above(described->first_ns, last_ns) : 0;
 	described->gap_blocks = last_seq ? above(described->block_seq, last_seq + 1) : 0;
@@ -159,7 +165,7 @@ static void packet_info(const struct zring_capture *capture, const struct zring_
 
 	zr_rx_common_info(packet, status,
 			  (const struct sockaddr_ll *)(bytes + ZR_V3_ADDRESS_OFFSET), ret_info);
-	ret_info->timestamp_ns = frame->tp_sec * UINT64_C(1000000000) + frame->tp_nsec;
+	ret_info->timestamp_ns = packet_ns(frame);
 	if (zr_load_relaxed(&header(rx, block)->block_status) & TP_STATUS_LOSING)
 		ret_info->flags |= ZRING_PACKET_LOSING;
 	if (capture->info.rxhash) {

@@ -74,7 +74,9 @@ int zr_tx_mtu(struct zring_injector *injector)
 	err = zr_ioctl(injector->fd, SIOCGIFNAME, &request);
 	if (!err)
 		err = zr_ioctl(injector->fd, SIOCGIFMTU, &request);
-	return err ? err : request.ifr_mtu;
+	if (err)
+		return err == -ENXIO ? -ENODEV : err;
+	return request.ifr_mtu;
 }
 
 void zr_tx_close(struct zring_injector *injector)
@@ -215,7 +217,10 @@ static int map_ring(struct zr_tx *tx, struct zr_layout *layout, struct zring_dia
 	return err;
 }
 
-/* Slots of our own, a cache line more than the ring's: neighbours fall into different sets. */
+/*
+ * Slots of our own, a cache line more than the ring's: neighbours fall into
+ * different sets. A frame begins with a line, an offload header ends before it.
+ */
 static int map_private(struct zr_tx *tx, const struct zr_layout *layout, struct zring_diag *diag)
 {
 	void *slots;
@@ -246,8 +251,9 @@ static int make_slots(struct zr_tx *tx, struct zr_layout *layout, struct zring_d
 		return zr_fail(diag, -ENOMEM, "memory", "no memory for %u slots",
 			       injector->nr_slots);
 	for (uint32_t i = 0; i < injector->nr_slots; i++)
-		injector->slots[i].data = tx->ring + (size_t)i * tx->slot_bytes +
-					  ZR_V1_FRAME_OFFSET + tx->header_bytes;
+		injector->slots[i].data =
+			tx->ring + (size_t)i * tx->slot_bytes +
+			(is_ring ? ZR_V1_FRAME_OFFSET + tx->header_bytes : CACHE_LINE_BYTES);
 	injector->window.next = injector->slots;
 	injector->window.end = injector->slots;
 	injector->window_start = injector->slots;

@@ -132,9 +132,17 @@ int zring_injector_send_burst(struct zring_injector *injector, const struct zrin
 	err = zr_burst_check(packets, nr_packets, &frame);
 	if (err)
 		return err;
+	/* With an offload header the kernel looks at no MTU: today's counts. */
+	err = injector->ops->mtu(injector);
+	if (err < 0)
+		return err;
+	zr_injector_set_mtu(injector, (uint32_t)err);
 	if (packets[0].len > injector->max_len)
 		return -EMSGSIZE;
-	if (zring_injector_flush(injector) < 0 || injector->taken != injector->head)
+	err = zring_injector_flush(injector);
+	if (err < 0)
+		return err;
+	if (injector->taken != injector->head)
 		return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;
 	if (!zr_injector_pay(injector, packets, nr_packets, &deadline))
 		return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;

@@ -43,8 +43,6 @@ void zr_injector_reject(struct zring_injector *injector, int error)
 	injector->last_reject = error;
 	if (error == -EMSGSIZE)
 		zr_count_release(&counters->rejected_too_long, 1); /* S */
-	else if (error == -EINVAL)
-		zr_count_release(&counters->rejected_runt, 1); /* S */
 	else
 		zr_count_release(&counters->rejected_kernel, 1); /* S */
 }
@@ -302,12 +300,15 @@ static int check_length(struct zring_injector *injector, const uint8_t *data, si
 	return zr_injector_check_length(injector, data, len);
 }
 
-static int refuse(struct zring_injector *injector, int err)
+static int refuse(struct zring_injector *injector, size_t len, int err)
 {
 	end_reservation(injector);
 	/* In this order: a reader must not see more ended than submitted. */
 	zr_count(&injector->counters.submitted, 1);
-	zr_injector_reject(injector, err);
+	if (len < injector->min_len)
+		zr_count_release(&injector->counters.rejected_runt, 1); /* S */
+	else
+		zr_injector_reject(injector, err);
 	show(injector);
 	return err;
 }
@@ -351,7 +352,7 @@ static int submit(struct zring_injector *injector, size_t len, uint64_t send_tim
 	zr_injector_sync(injector);
 	err = check_length(injector, reserved_data(injector), len);
 	if (err)
-		return refuse(injector, err);
+		return refuse(injector, len, err);
 	queue(injector, len, send_time_ns, NULL);
 	return 0;
 }
@@ -368,19 +369,31 @@ int zring_injector_submit_at(struct zring_injector *injector, size_t len, uint64
 	return submit(injector, len, time_ns);
 }
 
-static int check_offload(const struct zring_injector *injector, size_t len,
+static bool is_known(const struct zring_offload *offload)
+{
+	return !(offload->flags & ~ZRING_OFFLOAD_CHECKSUM) &&
+	       (offload->gso_type == ZRING_GSO_NONE || offload->gso_type == ZRING_GSO_TCPV4 ||
+		offload->gso_type == ZRING_GSO_TCPV6 || offload->gso_type == ZRING_GSO_UDP);
+}
+
+/* With an offload header the kernel looks at no MTU: it is ours to mind. */
+static int check_offload(struct zring_injector *injector, const uint8_t *data, size_t len,
 			 const struct zring_offload *offload)
 {
-	if (len < injector->min_len)
+	const size_t segment = (size_t)offload->header_bytes + offload->segment_bytes;
+
+	if (len < injector->min_len || !is_known(offload))
 		return -EINVAL;
-	if (len > injector->info.frame_bytes || len > MAX_SUPERFRAME)
-		return -EMSGSIZE;
 	if ((offload->flags & ZRING_OFFLOAD_CHECKSUM) &&
 	    (size_t)offload->checksum_start + offload->checksum_offset + 2 > len)
 		return -EINVAL;
-	if (offload->gso_type && (!offload->segment_bytes || offload->header_bytes > len))
+	if (!offload->gso_type)
+		return check_length(injector, data, len);
+	if (!offload->segment_bytes || offload->header_bytes > len)
 		return -EINVAL;
-	return 0;
+	if (len > injector->info.frame_bytes || len > MAX_SUPERFRAME)
+		return -EMSGSIZE;
+	return check_length(injector, data, segment < len ? segment : len);
 }
 
 int zring_injector_submit_offload(struct zring_injector *injector, size_t len,
@@ -394,11 +407,9 @@ int zring_injector_submit_offload(struct zring_injector *injector, size_t len,
 	if (!zr_injector_is_reserved(injector))
 		return -EINVAL;
 	zr_injector_sync(injector);
-	err = check_offload(injector, len, offload);
-	if (!err && !offload->gso_type)
-		err = check_length(injector, reserved_data(injector), len);
+	err = check_offload(injector, reserved_data(injector), len, offload);
 	if (err)
-		return refuse(injector, err);
+		return refuse(injector, len, err);
 	queue(injector, len, 0, offload);
 	return 0;
 }

@@ -43,7 +43,7 @@ static bool all_zero(const uint8_t *bytes, size_t nr)
 
 static int refuse_option(struct zring_diag *diag, const char *option)
 {
-	return zr_fail(diag, -EINVAL, "options", "option %s has an unknown value: see its enum",
+	return zr_fail(diag, -EINVAL, "options", "option %s is out of range: see its declaration",
 		       option);
 }
 
@@ -56,6 +56,9 @@ static int check_capture_options(const struct zring_capture_options *options,
 		OUT_OF_RANGE(options, vlan, ZRING_VLAN_METADATA),
 		OUT_OF_RANGE(options, timestamp, ZRING_TIMESTAMP_RAW_HARDWARE),
 		OUT_OF_RANGE(options, wait, ZRING_WAIT_SPIN),
+		OUT_OF_RANGE(options, busy_poll_us, INT_MAX),
+		OUT_OF_RANGE(options, busy_poll_budget, INT_MAX),
+		OUT_OF_RANGE(options, receive_buffer_bytes, INT_MAX),
 		OUT_OF_RANGE(options, promiscuous, 1),
 		OUT_OF_RANGE(options, prefer_busy_poll, 1),
 		OUT_OF_RANGE(options, force_receive_buffer, 1),
@@ -72,6 +75,7 @@ static int check_injector_options(const struct zring_injector_options *options,
 {
 	const char *const wrong[] = {
 		OUT_OF_RANGE(options, method, ZRING_METHOD_SENDMMSG),
+		OUT_OF_RANGE(options, send_buffer_bytes, INT_MAX),
 		OUT_OF_RANGE(options, timeout_ms, INT_MAX),
 		OUT_OF_RANGE(options, nonblocking, 1),
 		OUT_OF_RANGE(options, qdisc_bypass, 1),
