@@ -100,13 +100,30 @@ static int find_backend(uint32_t id, struct zring_diag *diag, const struct zr_ba
 	return refuse_option(diag, "backend");
 }
 
+/* Finds the backend and enters the namespace; leave() goes back. */
+static int enter(uint32_t backend_id, const char *netns, struct zring_diag *diag,
+		 const struct zr_backend **ret_backend, int *ret_previous_netns)
+{
+	const int err = find_backend(backend_id, diag, ret_backend);
+
+	return err ? err : zr_netns_enter(netns, diag, ret_previous_netns);
+}
+
+/* Leaves the namespace after @err of what was done there. The first error counts. */
+static int leave(int previous_netns, int err, struct zring_diag *diag)
+{
+	const int left = zr_netns_leave(previous_netns, err ? NULL : diag);
+
+	return err ? err : left;
+}
+
 int zring_capture_open(const char *interface, const struct zring_capture_options *options,
 		       struct zring_diag *diag, struct zring_capture **ret_capture)
 {
 	struct zring_capture_options complete;
 	struct zring_capture *capture = NULL;
 	const struct zr_backend *backend = NULL;
-	int previous_netns = -1, err, left;
+	int previous_netns = -1, err;
 
 	err = check_name(interface, diag);
 	if (!err)
@@ -114,18 +131,14 @@ int zring_capture_open(const char *interface, const struct zring_capture_options
 	if (!err)
 		err = check_capture_options(&complete, diag);
 	if (!err)
-		err = find_backend(complete.backend, diag, &backend);
-	if (!err)
-		err = zr_netns_enter(complete.netns, diag, &previous_netns);
+		err = enter(complete.backend, complete.netns, diag, &backend, &previous_netns);
 	if (err)
 		return err;
 	err = backend->capture_open(interface, &complete, diag, &capture);
-	left = zr_netns_leave(previous_netns, err ? NULL : diag);
-	if (!err && left) {
+	err = leave(previous_netns, err, diag);
+	if (err)
 		zring_capture_close(capture);
-		return left;
-	}
-	if (!err)
+	else
 		*ret_capture = capture;
 	return err;
 }
@@ -136,7 +149,7 @@ int zring_injector_open(const char *interface, const struct zring_injector_optio
 	struct zring_injector_options complete;
 	struct zring_injector *injector = NULL;
 	const struct zr_backend *backend = NULL;
-	int previous_netns = -1, err, left;
+	int previous_netns = -1, err;
 
 	err = check_name(interface, diag);
 	if (!err)
@@ -144,18 +157,14 @@ int zring_injector_open(const char *interface, const struct zring_injector_optio
 	if (!err)
 		err = check_injector_options(&complete, diag);
 	if (!err)
-		err = find_backend(complete.backend, diag, &backend);
-	if (!err)
-		err = zr_netns_enter(complete.netns, diag, &previous_netns);
+		err = enter(complete.backend, complete.netns, diag, &backend, &previous_netns);
 	if (err)
 		return err;
 	err = backend->injector_open(interface, &complete, diag, &injector);
-	left = zr_netns_leave(previous_netns, err ? NULL : diag);
-	if (!err && left) {
+	err = leave(previous_netns, err, diag);
+	if (err)
 		zring_injector_close(injector);
-		return left;
-	}
-	if (!err)
+	else
 		*ret_injector = injector;
 	return err;
 }
