@@ -54,30 +54,32 @@ void zr_rx_close(struct zring_capture *capture)
 	free(rx);
 }
 
-void zr_rx_common_info(const struct zring_packet *packet, uint32_t status,
-		       const struct sockaddr_ll *address, struct zring_packet_info *ret_info)
+void zr_rx_common_info(const struct zring_packet *packet, uint32_t status, const void *address,
+		       struct zring_packet_info *ret_info)
 {
-	const uint8_t source_bytes = address->sll_halen < ZRING_LINK_ADDRESS_BYTES
-					     ? address->sll_halen
-					     : ZRING_LINK_ADDRESS_BYTES;
+	struct sockaddr_ll from;
+	uint8_t source_bytes;
 	uint32_t flags = packet->len < packet->wire_len ? ZRING_PACKET_TRUNCATED : 0;
 
+	memcpy(&from, address, sizeof(from));
+	source_bytes = from.sll_halen < ZRING_LINK_ADDRESS_BYTES ? from.sll_halen
+								 : ZRING_LINK_ADDRESS_BYTES;
 	if (status & TP_STATUS_TS_RAW_HARDWARE)
 		flags |= ZRING_PACKET_HW_TIMESTAMP;
 	if (status & TP_STATUS_GSO_TCP)
 		flags |= ZRING_PACKET_GSO;
 	*ret_info = (struct zring_packet_info){
 		.flags = flags,
-		.ifindex = (uint32_t)address->sll_ifindex,
-		.protocol = ntohs(address->sll_protocol),
-		.link_type = address->sll_hatype,
-		.direction = address->sll_pkttype,
+		.ifindex = (uint32_t)from.sll_ifindex,
+		.protocol = ntohs(from.sll_protocol),
+		.link_type = from.sll_hatype,
+		.direction = from.sll_pkttype,
 		.checksum = status & TP_STATUS_CSUMNOTREADY ? ZRING_CHECKSUM_NOT_READY
 			    : status & TP_STATUS_CSUM_VALID ? ZRING_CHECKSUM_VALID
 							    : ZRING_CHECKSUM_UNKNOWN,
 		.source_bytes = source_bytes,
 	};
-	memcpy(ret_info->source, address->sll_addr, source_bytes);
+	memcpy(ret_info->source, from.sll_addr, source_bytes);
 }
 
 void zr_rx_vlan_info(const struct zring_packet *packet, uint32_t status, uint16_t mac, uint16_t tci,

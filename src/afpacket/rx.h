@@ -50,10 +50,12 @@ int zr_rx_check(struct zring_capture *capture);
 void zr_rx_fold_stats(struct zring_capture *capture);
 void zr_rx_close(struct zring_capture *capture);
 
-struct sockaddr_ll;
-/* The part of the information that both header versions hold in the same words. */
-void zr_rx_common_info(const struct zring_packet *packet, uint32_t status,
-		       const struct sockaddr_ll *address, struct zring_packet_info *ret_info);
+/*
+ * The part of the information that both header versions hold in the same words.
+ * @address is a sockaddr_ll, aligned or not: a broken offset may point anywhere.
+ */
+void zr_rx_common_info(const struct zring_packet *packet, uint32_t status, const void *address,
+		       struct zring_packet_info *ret_info);
 
 void zr_rx_vlan_info(const struct zring_packet *packet, uint32_t status, uint16_t mac, uint16_t tci,
 		     uint16_t tpid, struct zring_packet_info *info);

@@ -132,8 +132,7 @@ static void packet_info(const struct zring_capture *capture, const struct zring_
 	const uint8_t *const bytes = packet->frame;
 
 	(void)capture;
-	zr_rx_common_info(packet, status,
-			  (const struct sockaddr_ll *)(bytes + ZR_V2_ADDRESS_OFFSET), ret_info);
+	zr_rx_common_info(packet, status, bytes + ZR_V2_ADDRESS_OFFSET, ret_info);
 	ret_info->timestamp_ns = time_ns(frame);
 	if (status & TP_STATUS_LOSING)
 		ret_info->flags |= ZRING_PACKET_LOSING;

@@ -44,6 +44,15 @@ static uint64_t time_ns(const struct tpacket_bd_ts *time)
 	return time->ts_sec * UINT64_C(1000000000) + time->ts_nsec;
 }
 
+/* A copy: a broken offset may point anywhere, aligned or not. */
+static struct tpacket3_hdr read_header(const void *frame)
+{
+	struct tpacket3_hdr copy;
+
+	memcpy(&copy, frame, sizeof(copy));
+	return copy;
+}
+
 static uint64_t packet_ns(const struct tpacket3_hdr *frame)
 {
 	return frame->tp_sec * UINT64_C(1000000000) + frame->tp_nsec;
@@ -57,6 +66,7 @@ static uint64_t above(uint64_t value, uint64_t base)
 /* What a block tells of itself, once for all batches that show a part of it. */
 static void describe_block(struct zr_rx *rx)
 {
+	const struct tpacket3_hdr first = read_header(rx->walk.frame);
 	const struct tpacket_hdr_v1 *block = header(rx, rx->cursor);
 	const uint32_t status = zr_load_relaxed(&block->block_status);
 	struct zring_batch *described = &rx->described;
@@ -64,7 +74,7 @@ static void describe_block(struct zr_rx *rx)
 
 	described->block_seq = block->seq_num;
 	/* ts_first_pkt is when the block was opened (prb_open_block). */
-	described->first_ns = packet_ns((const struct tpacket3_hdr *)rx->walk.frame);
+	described->first_ns = packet_ns(&first);
 	described->last_ns = time_ns(&block->ts_last_pkt);
 	described->gap_ns = last_ns ? above(described->first_ns, last_ns) : 0;
 	described->gap_blocks = last_seq ? above(described->block_seq, last_seq + 1) : 0;
@@ -87,16 +97,17 @@ static void describe(const struct zr_rx *rx, struct zring_batch *batch)
 static void reinsert_vlans(struct zr_rx *rx, struct zring_packet *packets, uint32_t nr)
 {
 	for (uint32_t i = 0; i < nr; i++) {
-		const struct tpacket3_hdr *frame = packets[i].frame;
+		const struct tpacket3_hdr frame = read_header(packets[i].frame);
 		const uint32_t used = ZR_V3_ADDRESS_OFFSET + sizeof(struct sockaddr_ll);
-		const uint32_t offset = (uint32_t)(packets[i].data - (const uint8_t *)frame);
+		const uint32_t offset =
+			(uint32_t)(packets[i].data - (const uint8_t *)packets[i].frame);
 
-		if (frame->tp_status & TP_STATUS_VLAN_VALID)
+		if (frame.tp_status & TP_STATUS_VLAN_VALID)
 			zr_rx_reinsert(rx, &packets[i],
-				       frame->tp_status & TP_STATUS_VLAN_TPID_VALID
-					       ? frame->hv1.tp_vlan_tpid
+				       frame.tp_status & TP_STATUS_VLAN_TPID_VALID
+					       ? frame.hv1.tp_vlan_tpid
 					       : ETH_P_8021Q,
-				       (uint16_t)frame->hv1.tp_vlan_tci,
+				       (uint16_t)frame.hv1.tp_vlan_tci,
 				       offset > used ? offset - used : 0);
 	}
 }
@@ -124,6 +135,8 @@ static void start_walk(struct zr_rx *rx)
 	zr_walk_start(&rx->walk, zr_rx_unit(rx, rx->cursor), rx->unit_bytes, rx->may_truncate);
 	if (rx->walk.left)
 		describe_block(rx);
+	else
+		rx->described.block_seq = header(rx, rx->cursor)->seq_num; /* empty, not missing */
 }
 
 static int borrow(struct zring_capture *capture, struct zring_batch *batch)
@@ -158,22 +171,21 @@ static void packet_info(const struct zring_capture *capture, const struct zring_
 			struct zring_packet_info *ret_info)
 {
 	const struct zr_rx *rx = (const struct zr_rx *)capture;
-	const struct tpacket3_hdr *frame = packet->frame;
+	const struct tpacket3_hdr frame = read_header(packet->frame);
 	const uint8_t *const bytes = packet->frame;
-	const uint32_t status = frame->tp_status;
+	const uint32_t status = frame.tp_status;
 	const uint32_t block = (uint32_t)((size_t)(bytes - rx->ring) / rx->unit_bytes);
 
-	zr_rx_common_info(packet, status,
-			  (const struct sockaddr_ll *)(bytes + ZR_V3_ADDRESS_OFFSET), ret_info);
-	ret_info->timestamp_ns = packet_ns(frame);
+	zr_rx_common_info(packet, status, bytes + ZR_V3_ADDRESS_OFFSET, ret_info);
+	ret_info->timestamp_ns = packet_ns(&frame);
 	if (zr_load_relaxed(&header(rx, block)->block_status) & TP_STATUS_LOSING)
 		ret_info->flags |= ZRING_PACKET_LOSING;
 	if (capture->info.rxhash) {
 		ret_info->flags |= ZRING_PACKET_RXHASH;
-		ret_info->rxhash = frame->hv1.tp_rxhash;
+		ret_info->rxhash = frame.hv1.tp_rxhash;
 	}
-	zr_rx_vlan_info(packet, status, frame->tp_mac, (uint16_t)frame->hv1.tp_vlan_tci,
-			frame->hv1.tp_vlan_tpid, ret_info);
+	zr_rx_vlan_info(packet, status, frame.tp_mac, (uint16_t)frame.hv1.tp_vlan_tci,
+			frame.hv1.tp_vlan_tpid, ret_info);
 }
 
 const struct zr_capture_ops zr_rx_v3_ops = {

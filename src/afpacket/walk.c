@@ -9,7 +9,8 @@ static_assert(offsetof(struct tpacket3_hdr, tp_len) ==
 			      offsetof(struct zring_packet, len) + sizeof(uint32_t),
 	      "one move");
 
-#define HEADER_BYTES (uint32_t)sizeof(struct tpacket3_hdr)
+/* Of a frame: its header and the link-layer address behind it, as packet_info() reads them. */
+#define HEADER_BYTES (uint32_t)(sizeof(struct tpacket3_hdr) + sizeof(struct sockaddr_ll))
 
 /* Offsets in a frame's header. */
 #define NEXT    offsetof(struct tpacket3_hdr, tp_next_offset)
