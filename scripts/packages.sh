@@ -27,9 +27,10 @@ test_needs=(
     "command iperf3 iperf3"
     "command tcpdump tcpdump"
     "command groff groff-base"
+    "command valgrind valgrind"
+    "command chromium chromium"
 )
 ci_needs=(
-    "command chromium chromium"
     "command clang-format clang-format"
     "clang_runtime asan libclang-rt-%CLANG%-dev|libclang-rt-dev"
 )

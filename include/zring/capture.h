@@ -23,6 +23,10 @@ struct sock_filter; /* linux/filter.h */
  *             there as soon as the kernel has written it
  * LOW_MEMORY  8 blocks of 128 KiB (1 MiB), 10 ms
  * JUMBO       64 blocks of 2 MiB (128 MiB), 10 ms: frames of 64 KiB pack well
+ *
+ * A V3 block that holds a packet is handed over after its time however empty it
+ * is: a reader may pause for no longer than blocks x time, LOW_MEMORY for 80 ms.
+ * A V2 frame has room for the MTU: lo, with 64 KiB, has few of them.
  */
 enum zring_profile {
 	ZRING_PROFILE_THROUGHPUT = 0,

@@ -27,7 +27,7 @@ struct zring_injector;
 /* How slots reach the kernel. */
 enum zring_method {
 	ZRING_METHOD_AUTO = 0,     /* ring on a device with hardware behind it, else sendmmsg */
-	ZRING_METHOD_RING = 1,     /* TPACKET_V1 ring: the NIC reads the slot, no copy */
+	ZRING_METHOD_RING = 1,     /* TPACKET_V1 ring: the NIC reads the slot; not on lo */
 	ZRING_METHOD_SENDMMSG = 2, /* sendmmsg(2) from the slots: the kernel copies */
 };
 

@@ -123,8 +123,15 @@ static uint32_t choose_method(const char *interface, const struct zring_injector
 }
 
 static int check_method(const struct zring_injector_options *options, uint32_t method,
-			struct zring_diag *diag)
+			const struct zr_device *device, struct zring_diag *diag)
 {
+	/* loopback_xmit() orphans the skb and not its pages: later laps overwrite what is in
+	 * flight. */
+	if (method == ZRING_METHOD_RING && device->link_type == ARPHRD_LOOPBACK)
+		return zr_fail(diag, -ENOTSUP, "options",
+			       "%s frees a ring's slot before its bytes are read: use "
+			       "ZRING_METHOD_SENDMMSG",
+			       device->name);
 	if (options->send_time && method == ZRING_METHOD_RING)
 		return zr_fail(diag, -ENOTSUP, "options",
 			       "a ring has no send time a frame: use ZRING_METHOD_SENDMMSG");
@@ -329,7 +336,7 @@ static int build(struct zr_tx *tx, const char *interface,
 	snprintf(info->method_reason, sizeof(info->method_reason), "%s", reason);
 	tx->base.ops = info->method == ZRING_METHOD_RING ? &zr_tx_ring_ops : &zr_tx_mmsg_ops;
 	tx->header_bytes = options->vnet_header ? ZR_VNET_HEADER_BYTES : 0;
-	err = check_method(options, info->method, diag);
+	err = check_method(options, info->method, &device, diag);
 	if (!err)
 		err = set_options(tx, options, diag);
 	if (!err)

@@ -163,7 +163,7 @@ Test(capture_options, reserved_bytes_must_be_zero)
 	struct zring_capture_options options = ZRING_CAPTURE_OPTIONS_INIT;
 
 	net_lab_open();
-	options.reserved[3] = 1;
+	options.reserved[sizeof(options.reserved) - 1] = 1;
 	refuse(NET_FAR, &options, -EINVAL, "reserved");
 }
 

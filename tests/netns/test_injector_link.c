@@ -400,6 +400,19 @@ TEST_RING_AND_SENDMMSG(injector_link, an_interface_of_another_namespace)
  * Not with the ring: loopback_xmit() calls a slot free while its bytes still wait in the backlog
  * (drivers/net/loopback.c orphans the frame without a copy). AUTO never takes it there.
  */
+Test(injector_link, a_ring_on_lo_is_refused)
+{
+	struct zring_injector_options options = net_injector_options(ZRING_METHOD_RING);
+	struct zring_injector *injector = NULL;
+	struct zring_diag diag;
+
+	net_lab_open();
+	net_run("ip link set lo up");
+	check_eq(zring_injector_open("lo", &options, &diag, &injector), -ENOTSUP);
+	cr_assert(strstr(diag.message, "ZRING_METHOD_SENDMMSG"), "%s", diag.message);
+	cr_assert(!injector);
+}
+
 Test(injector_link, lo_takes_frames)
 {
 	struct zring_injector_options options = net_injector_options(ZRING_METHOD_AUTO);

@@ -85,7 +85,7 @@ Test(injector_options, values_out_of_range_are_refused_by_name)
 	REFUSE(ZRING_METHOD_AUTO, frame_bytes, UINT32_MAX, -EINVAL);
 	REFUSE(ZRING_METHOD_AUTO, nr_frames, UINT32_MAX, -EINVAL);
 	REFUSE(ZRING_METHOD_AUTO, send_buffer_bytes, 1u << 31, -EINVAL);
-	options.reserved[2] = 1;
+	options.reserved[sizeof(options.reserved) - 1] = 1;
 	refuse(NET_NEAR, &options, -EINVAL, "reserved");
 }
 

@@ -389,6 +389,94 @@ static void fail_sending(uint32_t method)
 	printf("sending, method %u: %u calls\n", method, nth - 1);
 }
 
+#define BURST_BYTES 60u
+
+/* UDP over IPv4, number @i of a burst. */
+static void make_udp(uint8_t *data, uint32_t i)
+{
+	static const uint8_t head[] = {2,    0, 0,  0,  0, 1, 2,    0,    0,  0,  0, 2,  8,  0,
+				       0x45, 0, 0,  46, 0, 0, 0x40, 0,    64, 17, 0, 0,  10, 0,
+				       0,    1, 10, 0,  0, 2, 4,    0x57, 8,  0,  0, 26, 1,  1};
+
+	memset(data, (int)i, BURST_BYTES);
+	memcpy(data, head, sizeof(head));
+	data[19] = (uint8_t)i;
+}
+
+/* A super-frame leaves whole and once, or not at all. Returns the number of calls. */
+static uint32_t burst_with_fault(struct zring_injector *injector, int error)
+{
+	struct zring_packet packets[3];
+	struct zring_injector_stats stats;
+	uint8_t data[3][BURST_BYTES];
+	uint32_t nr_calls;
+	int done;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		make_udp(data[i], i);
+		packets[i] = (struct zring_packet){.data = data[i], .len = BURST_BYTES};
+	}
+	done = zring_injector_send_burst(injector, packets, 3);
+	nr_calls = sim_nr_calls();
+	SIM_CHECK(done == 3 || (*sim_failed_call() && error != EINTR &&
+				(done == -error || (done == -ENOTSUP && error == EINVAL) ||
+				 (done == -ENODEV && error == ENXIO))),
+		  "%s failed with %d, send_burst says %d", sim_failed_call(), error, done);
+	zring_injector_get_stats(injector, &stats);
+	SIM_CHECK(sim_nr_superframes() == (done == 3) && stats.bursts == (done == 3) &&
+			  stats.sent == (done == 3 ? 3u : 0u) && stats.submitted == stats.sent,
+		  "%u super-frames, %llu sent", sim_nr_superframes(),
+		  (unsigned long long)stats.sent);
+	sim_fail_call(0, 0, 0);
+	SIM_CHECK(zring_injector_send_burst(injector, packets, 3) == 3, "goes on");
+	return nr_calls;
+}
+
+static void fail_bursts(uint32_t method)
+{
+	const struct zring_injector_options options = {
+		.size = sizeof(options), .method = method, .timeout_ms = 50, .rate_pps = 1000};
+	static const int burst_errors[] = {EINTR, ENOBUFS, EAGAIN, ENETDOWN, EINVAL, ENXIO, EPERM};
+	const struct sim_config config = {.seed = 1, .virtual_time = true};
+	uint32_t nr_calls = 1, nth = 1;
+
+	for (; nth <= nr_calls; nth++)
+		for (size_t e = 0; e < sizeof(burst_errors) / sizeof(*burst_errors); e++) {
+			struct zring_injector *injector = NULL;
+
+			sim_say_seed("burst", nth);
+			sim_start(&config);
+			SIM_CHECK(zring_injector_open(SIM_INTERFACE, &options, NULL, &injector) ==
+					  0,
+				  "open");
+			sim_fail_call(nth, burst_errors[e], burst_errors[e] == EINTR ? 3 : 1);
+			nr_calls = burst_with_fault(injector, burst_errors[e]);
+			zring_injector_close(injector);
+			sim_stop();
+		}
+}
+
+static void burst_without_the_offload_header_is_refused(void)
+{
+	const struct sim_config config = {
+		.seed = 1, .virtual_time = true, .without_vnet_header = true};
+	struct zring_injector *injector = NULL;
+	struct zring_packet packets[2];
+	uint8_t data[2][BURST_BYTES];
+
+	sim_start(&config);
+	SIM_CHECK(zring_injector_open(SIM_INTERFACE, NULL, NULL, &injector) == 0, "open");
+	for (uint32_t i = 0; i < 2; i++) {
+		make_udp(data[i], i);
+		packets[i] = (struct zring_packet){.data = data[i], .len = BURST_BYTES};
+	}
+	SIM_CHECK(zring_injector_send_burst(injector, packets, 2) == -ENOTSUP, "no such kernel");
+	packets[1].len--;
+	SIM_CHECK(zring_injector_send_burst(injector, packets, 2) == -EINVAL, "no burst");
+	zring_injector_close(injector);
+	sim_stop();
+}
+
 static void smaller_ring_is_told(void)
 {
 	const struct sim_config config = {
@@ -429,6 +517,9 @@ int main(void)
 			fail_receiving(profile, wait);
 	fail_sending(ZRING_METHOD_RING);
 	fail_sending(ZRING_METHOD_SENDMMSG);
+	fail_bursts(ZRING_METHOD_RING);
+	fail_bursts(ZRING_METHOD_SENDMMSG);
+	burst_without_the_offload_header_is_refused();
 	smaller_ring_is_told();
 	zring_capture_close(NULL);
 	zring_injector_close(NULL);
