@@ -88,24 +88,24 @@ static bool take_edge(struct zr_walk *walk, struct zring_packet *view)
  * another that this header stands in the block. Without a filter a packet is
  * cut only when it is larger than a block (tpacket_rcv), and then it is the
  * block's last, so nothing is compared for it here. False: leave it to
- * take_edge().
+ * take_edge(). Addresses have 64 bits everywhere: no sum of theirs wraps.
  */
-static inline bool take_inner(uintptr_t *frame, uintptr_t last, struct zring_packet *view,
+static inline bool take_inner(uint64_t *frame, uint64_t last, struct zring_packet *view,
 			      uint32_t *status)
 {
-	const uint8_t *const header = (const uint8_t *)*frame;
+	const uint8_t *const header = (const uint8_t *)(uintptr_t)*frame;
 	const uint64_t offset = zr_get_u32(header + NEXT);
-	const uintptr_t next = *frame + offset;
-	const uintptr_t data = *frame + zr_get_u16(header + MAC);
+	const uint64_t next = *frame + offset;
+	const uint64_t data = *frame + zr_get_u16(header + MAC);
 	struct {
 		uint32_t len, wire_len;
 	} lengths; /* side by side in both structures: one move */
 
-	__builtin_prefetch((const void *)(next + PREFETCH_PACKETS * offset));
+	__builtin_prefetch((const void *)(uintptr_t)(next + PREFETCH_PACKETS * offset));
 	memcpy(&lengths, header + SNAPLEN, sizeof(lengths));
 	if (data + lengths.len - 1 >= next || next > last)
 		return false;
-	view->data = (const uint8_t *)data;
+	view->data = (const uint8_t *)(uintptr_t)data;
 	memcpy(&view->len, &lengths, sizeof(lengths));
 	view->frame = header;
 	*status |= zr_get_u32(header + STATUS);
@@ -121,10 +121,10 @@ static inline bool take_inner(uintptr_t *frame, uintptr_t last, struct zring_pac
  * zeros passes take_inner() and leads to itself, as then does all behind it:
  * seen once, at the end.
  */
-static inline bool take_group(uintptr_t *frame, uintptr_t last, struct zring_packet *views,
+static inline bool take_group(uint64_t *frame, uint64_t last, struct zring_packet *views,
 			      uint32_t *status)
 {
-	uintptr_t at = *frame;
+	uint64_t at = *frame;
 
 #pragma GCC unroll 32
 	for (int i = 0; i < GROUP; i++)
@@ -138,8 +138,8 @@ static inline bool take_group(uintptr_t *frame, uintptr_t last, struct zring_pac
 
 static uint32_t take_inners(struct zr_walk *walk, struct zring_packet *views, uint32_t room)
 {
-	const uintptr_t last = (uintptr_t)walk->end - HEADER_BYTES;
-	uintptr_t frame = (uintptr_t)walk->frame;
+	const uint64_t last = (uintptr_t)walk->end - HEADER_BYTES;
+	uint64_t frame = (uintptr_t)walk->frame;
 	struct zring_packet *view = views;
 	uint32_t status = 0, nr;
 
@@ -150,7 +150,7 @@ static uint32_t take_inners(struct zr_walk *walk, struct zring_packet *views, ui
 	       frame != (uintptr_t)view->frame)
 		view++;
 	nr = (uint32_t)(view - views);
-	walk->frame = (const uint8_t *)frame;
+	walk->frame = (const uint8_t *)(uintptr_t)frame;
 	walk->left -= nr;
 	walk->status |= status;
 	return nr;

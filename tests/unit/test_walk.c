@@ -16,6 +16,8 @@
 #define MANY_BYTES   (FIRST + NR_MANY * FRAME_STRIDE)
 #define MAX_VIEWS    600u
 #define FRAME_STRIDE 160u
+/* A header and the link-layer address behind it. */
+#define HEADER_BYTES (sizeof(struct tpacket3_hdr) + sizeof(struct sockaddr_ll))
 
 struct seen {
 	uint64_t delivered;
@@ -86,9 +88,8 @@ static uint64_t read_bytes(const struct zring_packet *view)
 	cr_assert(view->data >= block.data && view->data + view->len <= block.data + block.bytes,
 		  "outside of the block");
 	cr_assert((const uint8_t *)view->frame >= block.data &&
-			  (const uint8_t *)view->frame + sizeof(struct tpacket3_hdr) <=
-				  block.data + block.bytes,
-		  "a header outside of the block");
+			  (const uint8_t *)view->frame + HEADER_BYTES <= block.data + block.bytes,
+		  "a header or its address outside of the block");
 	for (uint32_t i = 0; i < view->len; i++)
 		sum += view->data[i];
 	return sum;
@@ -374,12 +375,16 @@ Test(walk, no_header_is_read_beyond_the_end)
 	begin();
 	for (uint32_t used = BLOCK_BYTES; used > BLOCK_BYTES - 3; used--)
 		for (uint32_t next = 1; next < BLOCK_BYTES; next++) {
+			static const struct tpacket3_hdr last = {.tp_snaplen = 1, .tp_mac = 1};
+			const uint32_t there = FIRST + next;
+
 			make_block();
-			/* The header there would be of zeros, but for its length. */
 			block_header()->blk_len = used;
 			frame(0)->tp_next_offset = next;
 			frame(0)->tp_snaplen = 0;
 			frame(0)->tp_mac = 1;
+			if (there + sizeof(last) <= BLOCK_BYTES)
+				memcpy(block.data + there, &last, sizeof(last));
 			walk_through(MAX_VIEWS, true);
 		}
 	end();
