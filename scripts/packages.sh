@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # What zring needs from the system; sourced by quickstart and .ci/run.
 #
 # A need is "CHECK ARGUMENT PACKAGE[|PACKAGE...]": the package (Debian's name, the first
