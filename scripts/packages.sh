@@ -21,7 +21,7 @@ build_needs=(
 )
 test_needs=(
     "module criterion libcriterion-dev"
-    "command c++ g++"
+    "command g++ g++"
     "command ethtool ethtool"
     "command ping iputils-ping"
     "command iperf3 iperf3"

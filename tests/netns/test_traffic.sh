@@ -45,8 +45,8 @@ setup() {
     local side
     for side in near far; do
         ip netns add "$side"
-        ip netns exec "$side" sysctl -qw net.ipv6.conf.default.router_solicitations=0 \
-            net.ipv6.conf.default.accept_dad=0
+        ip netns exec "$side" bash -c 'cd /proc/sys/net/ipv6/conf/default &&
+            echo 0 >router_solicitations && echo 0 >accept_dad'
         ip -n "$side" link set lo up
     done
     ip -n near link add za address 02:00:00:00:0a:01 type veth \
