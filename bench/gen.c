@@ -90,16 +90,26 @@ static int send_all(const struct bench_options *options, const struct source *so
 	return 0;
 }
 
+static int generate(const struct bench_options *options, const struct source *source,
+		    const struct wire *wire)
+{
+	struct child sender = {0};
+	const int err = send_all(options, source, wire, &sender);
+
+	child_end(&sender);
+	return err;
+}
+
 int bench_gen(const struct bench_options *options)
 {
 	static struct frame_set set;
 	struct lab labs[LABS_MAX];
 	const struct lab *lab = &labs[0];
-	struct child sender = {0};
 	struct source source = {
 		.link = &lab->tested,
 		.set = &set,
-		.live = options->source != BENCH_SOURCE_INJECTOR,
+		.live = options->source == BENCH_SOURCE_LIVE ||
+			(options->source == BENCH_SOURCE_AUTO && !options->rate_pps),
 		.rate_pps = options->rate_pps,
 		.batch = options->batch,
 	};
@@ -113,7 +123,11 @@ int bench_gen(const struct bench_options *options)
 	frame_set_init(&set, &options->sizes[0], lab->tested.mac,
 		       lab->has_far ? lab->far.mac : frame_nobody, FRAME_PORT_DISCARD,
 		       options->seed);
-	err = send_all(options, &source, &wire, &sender);
-	child_end(&sender);
+	err = generate(options, &source, &wire);
+	if (err && err != -EINTR && source.live && options->source == BENCH_SOURCE_AUTO) {
+		complain("no live source on %s; the injector takes its place", lab->tested.name);
+		source.live = false;
+		err = generate(options, &source, &wire);
+	}
 	return err;
 }

@@ -382,6 +382,8 @@ static int check(const struct bench_options *options, const bool *seen)
 			       "name files for the others");
 	if (options->commands == BENCH_GEN && !options->interface)
 		return misused("gen needs the interface to send on: -i IFACE");
+	if (options->commands == BENCH_GEN && options->nr_sizes > 1)
+		return misused("gen sends one size: --sizes 64, or --sizes imix for a mix");
 	if (options->peer && !options->interface)
 		return misused("-p names the other end of -i IFACE; say both, or neither");
 	if (options->interface && seen[OPT_LAB - OPT_SIZES])

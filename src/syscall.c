@@ -12,7 +12,7 @@
 #define NS_PER_S  UINT64_C(1000000000)
 #define NS_PER_MS UINT64_C(1000000)
 
-/* These three are variadic or have a macro's face; the table wants plain functions. */
+/* Variadic, or with transparent unions for addresses; the table wants plain functions. */
 static int kernel_ioctl(int fd, unsigned long request, void *argument)
 {
 	return ioctl(fd, request, argument);

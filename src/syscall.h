@@ -53,7 +53,7 @@ int zr_setsockopt_int(int fd, int level, int name, int value);
 int zr_getsockopt(int fd, int level, int name, void *value, size_t len);
 int zr_getsockname(int fd, void *address, size_t len);
 int zr_bind(int fd, const void *address, size_t len);
-/* Bytes accepted. Restarted on EINTR, which is safe with MSG_DONTWAIT: nothing was taken then. */
+/* Bytes accepted. Restarted on EINTR: nothing of a request was taken then. */
 ssize_t zr_sendto(int fd, const void *data, size_t len, int flags);
 ssize_t zr_sendmsg(int fd, const struct msghdr *message, int flags);
 int zr_sendmmsg(int fd, struct mmsghdr *messages, unsigned int nr, int flags);

@@ -26,7 +26,7 @@
 
 /* zring_batch_init() capacities */
 #define ZRING_BATCH_DEFAULT 0u         /* 512 packets */
-#define ZRING_BATCH_BLOCK   UINT32_MAX /* all that is left of a block; the view array grows */
+#define ZRING_BATCH_BLOCK   UINT32_MAX /* what is left of a V3 block; the view array grows */
 
 /* zring_batch.flags */
 #define ZRING_BATCH_TIMED_OUT (1u << 0) /* the block was handed over by its timer, not full */

@@ -162,9 +162,10 @@ struct zring_capture_stats {
 	uint64_t delivered; /* lent to the program */
 	uint64_t dropped;   /* by the kernel: the ring was full */
 	uint64_t malformed; /* frame headers that do not fit their ring; never lent */
-	uint64_t filtered;  /* taken out of the ring and withheld by this library */
+	uint64_t filtered;  /* withheld by this library; packet sockets: 0, filters act before the
+			       ring */
 	uint64_t pending;   /* in the ring */
-	uint64_t truncated; /* of the delivered: len < wire_len */
+	uint64_t truncated; /* taken out of the ring with len < wire_len */
 	uint64_t freezes;   /* times that the ring was found full (V2: unavailable) */
 };
 
@@ -222,8 +223,10 @@ ZRING_API void zring_capture_close(struct zring_capture *capture);
  * Owner:   caller borrows until zring_batch_release(); the capture must outlive it
  * Threads: the capture's thread only
  * Return:  packets borrowed; 0 on timeout or stop; -EBUSY batch not empty;
+ *          -EINVAL batch not initialised;
  *          -ENETDOWN the interface went down (said once, then the call waits
- *          until it is up again); -ENODEV it was deleted or moved away
+ *          until it is up again); -ENODEV it was deleted or moved away. What an
+ *          open V3 block held then comes with timeout_ms = 0 after latency_ms.
  * Since:   0.1
  */
 ZRING_API int zring_capture_next(struct zring_capture *capture, struct zring_batch *batch,
@@ -285,7 +288,8 @@ ZRING_API int zring_capture_stopped(const struct zring_capture *capture);
  * @capture: open capture
  *
  * Readable or in error: call zring_capture_next() with timeout_ms = 0 until it
- * returns 0.
+ * returns 0 or an error. After -ENETDOWN call it from time to time as well (every
+ * 50 ms does): when the interface is deleted next, the kernel raises no event.
  *
  * Owner:   the capture; not to be read from or closed
  * Threads: any
@@ -301,7 +305,7 @@ ZRING_API int zring_capture_fd(const struct zring_capture *capture);
  * Resets nothing, whoever calls it how often. The kernel's own counters have
  * 32 bits: they are folded in here and by the reader as it works.
  *
- * Threads: any
+ * Threads: any, but no signal handler
  * Since:   0.1
  */
 ZRING_API void zring_capture_get_stats(struct zring_capture *capture,

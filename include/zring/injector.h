@@ -53,8 +53,9 @@ struct zring_injector_options {
 
 	/* Pacing: frames leave no faster. Both may be given; 0 is unlimited. */
 	uint64_t rate_pps;
-	uint64_t rate_bps;     /* bits of the frames as submitted, per second */
-	uint32_t burst_frames; /* may leave at once after a pause; default 64, at most the slots */
+	uint64_t rate_bps; /* bits of the frames as submitted, per second */
+	uint32_t
+		burst_frames; /* of the MTU's length, may leave at once after a pause; default 64 */
 	int32_t send_time_clock; /* of send times; 0 means CLOCK_TAI, the qdiscs' usual one */
 
 	const char *netns; /* of the interface: a name in /run/netns, a pid, or a path */
@@ -104,6 +105,8 @@ struct zring_injector_stats {
 	uint64_t kicks;     /* system calls that handed frames over */
 	uint64_t retries;   /* ENOBUFS and EAGAIN: the frame was kept and sent again */
 	uint64_t bursts;    /* super-frames of zring_injector_send_burst() */
+	int32_t last_error; /* why the last rejected frame was: -EMSGSIZE, ...; 0: none was */
+	uint32_t padding;
 };
 
 /* Work left to the NIC or the kernel. Offsets count from the first frame byte. */
@@ -143,7 +146,7 @@ struct zring_injector_window {
 	size_t min_len;
 	size_t span; /* of lengths from min_len on that need no closer look */
 	int32_t room;
-	uint32_t reserved_bits;
+	uint32_t padding;
 };
 
 ZRING_BEGIN_DECLS
@@ -260,7 +263,8 @@ ZRING_API int zring_injector_submit_at(struct zring_injector *injector, size_t l
  *
  * Threads: the injector's thread only
  * Return:  as zring_injector_submit(), -EINVAL also for an offload that does not
- *          fit the frame; -EMSGSIZE also for segments above the MTU; -ENOTSUP
+ *          fit the frame; -EMSGSIZE also for segments above the MTU (as it was
+ *          at the open or the last refusal: the kernel looks at none); -ENOTSUP
  *          opened without vnet_header, or GSO with qdisc_bypass
  * Since:   0.1
  */
@@ -346,7 +350,8 @@ ZRING_API int zring_injector_send_batch(struct zring_injector *injector,
  * @nr_packets: how many
  *
  * The kernel (or the NIC) cuts it into exactly these frames again, checksums
- * computed anew. What was submitted before is flushed first.
+ * computed anew. What was submitted before is flushed first. Goes through the
+ * qdisc, whatever qdisc_bypass says.
  *
  * Owner:   @packets stay the caller's; not copied in user space
  * Threads: the injector's thread only
@@ -374,7 +379,7 @@ ZRING_API int zring_injector_fd(const struct zring_injector *injector);
  * @injector:  open injector
  * @ret_stats: filled
  *
- * Threads: any
+ * Threads: any, but no signal handler
  * Since:   0.1
  */
 ZRING_API void zring_injector_get_stats(const struct zring_injector *injector,

@@ -99,7 +99,8 @@ ZRING_API void zring_interface_list_free(struct zring_interface *list);
  * @ret_interface: filled on success
  *
  * Threads: any
- * Return:  0; -ENODEV no such interface; -EINVAL not a name; errors of netlink(7)
+ * Return:  0; -ENODEV no such interface; -EINVAL not a name; else as
+ *          zring_interface_list()
  * Since:   0.1
  */
 ZRING_API int zring_interface_get(const char *name, struct zring_diag *diag,
@@ -114,7 +115,7 @@ ZRING_API int zring_interface_get(const char *name, struct zring_diag *diag,
  * first that is up, has carrier and is not lo.
  *
  * Threads: any
- * Return:  0; -ENODEV there is none; errors of netlink(7)
+ * Return:  0; -ENODEV there is none; else as zring_interface_list()
  * Since:   0.1
  */
 ZRING_API int zring_interface_default(struct zring_diag *diag,

@@ -232,6 +232,6 @@ bool zr_layout_shrink(struct zr_layout *layout)
 {
 	if (layout->nr_blocks <= MIN_BLOCKS)
 		return false;
-	layout->nr_blocks /= 2;
+	layout->nr_blocks = layout->nr_blocks / 2 < MIN_BLOCKS ? MIN_BLOCKS : layout->nr_blocks / 2;
 	return true;
 }

@@ -176,9 +176,8 @@ static void set_receive_buffer(struct zr_rx *rx, const struct zring_capture_opti
 	struct zring_capture_info *info = &rx->base.info;
 	const uint32_t wanted = options->receive_buffer_bytes;
 
-	if (wanted && options->force_receive_buffer)
-		try_socket_option(rx, SO_RCVBUFFORCE, wanted, ZRING_ADJUSTED_RECEIVE_BUFFER);
-	else if (wanted)
+	if (wanted && (!options->force_receive_buffer ||
+		       zr_setsockopt_int(rx->base.fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)wanted)))
 		try_socket_option(rx, SO_RCVBUF, wanted, ZRING_ADJUSTED_RECEIVE_BUFFER);
 	info->receive_buffer_bytes = try_socket_option(rx, SO_RCVBUF, 0, 0);
 	/* The kernel doubles what it is given, and clamps it without a word. */

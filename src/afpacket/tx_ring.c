@@ -160,7 +160,8 @@ static int stopped(struct zring_injector *injector, ssize_t reported, bool progr
 		return 0;
 	if (!why || why == -EAGAIN || why == -ENOBUFS)
 		zr_count(&injector->counters.retries, 1);
-	return why ? why : -EAGAIN;
+	/* Neither an error nor progress: nothing to poll for, so sleep by time. */
+	return why ? why : -ENOBUFS;
 }
 
 /* One kick for the slots up to *end, @bytes in all. As transmit. */

@@ -21,6 +21,17 @@
 #define zr_count(p, n)         zr_store_relaxed((p), *(p) + (n))
 #define zr_count_release(p, n) zr_store_release((p), *(p) + (n))
 
+static inline void zr_cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+	__asm__ __volatile__("yield" ::: "memory");
+#else
+	__asm__ __volatile__("" ::: "memory");
+#endif
+}
+
 /*
  * Several words that one thread changes together and others read: the words
  * themselves are stored with release and loaded with acquire in between, so a
@@ -36,24 +47,13 @@ static inline uint32_t zr_seq_read(const uint32_t *seq)
 	uint32_t now;
 
 	while ((now = zr_load_acquire(seq)) & 1)
-		;
+		zr_cpu_relax();
 	return now;
 }
 
 static inline int zr_seq_changed(const uint32_t *seq, uint32_t before)
 {
 	return zr_load_relaxed(seq) != before;
-}
-
-static inline void zr_cpu_relax(void)
-{
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__) || defined(__arm__)
-	__asm__ __volatile__("yield" ::: "memory");
-#else
-	__asm__ __volatile__("" ::: "memory");
-#endif
 }
 
 #endif

@@ -139,16 +139,16 @@ int zring_injector_send_burst(struct zring_injector *injector, const struct zrin
 	zr_injector_set_mtu(injector, (uint32_t)err);
 	if (packets[0].len > injector->max_len)
 		return -EMSGSIZE;
-	err = zring_injector_flush(injector);
-	if (err < 0)
+	err = zr_injector_flush_until(injector, &deadline);
+	if (err)
 		return err;
-	if (injector->taken != injector->head)
-		return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;
 	if (!zr_injector_pay(injector, packets, nr_packets, &deadline))
 		return injector->nonblocking ? -EAGAIN : -ETIMEDOUT;
 	err = injector->ops->burst(injector, packets, nr_packets, &frame, &deadline);
-	if (err)
+	if (err) {
+		zr_injector_unpay(injector, packets, nr_packets);
 		return err;
+	}
 	for (uint32_t i = 0; i < nr_packets; i++)
 		bytes += packets[i].len;
 	zr_count(&injector->counters.submitted, nr_packets);

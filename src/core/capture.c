@@ -17,6 +17,7 @@
 #define HELD_NAP_NS (NS_PER_MS / 2)
 /* The kernel's counters have 32 bits: fold them in after so many batches. */
 #define FOLD_INTERVAL_BATCHES 4096u
+#define FOLD_INTERVAL_NS      (1000 * NS_PER_MS)
 /* In debug builds one packet a time, so that the one before is poisoned with each call. */
 #ifdef ZR_DEBUG_CHECKS
 #define FLAT_CAPACITY 1u
@@ -73,12 +74,22 @@ static int borrow(struct zring_capture *capture, struct zring_batch *batch)
 	return nr;
 }
 
+/* For a reader that takes nothing, while the kernel's counters of 32 bits go on. */
+static void fold_now_and_then(struct zring_capture *capture, uint64_t now_ns)
+{
+	if (now_ns - capture->last_fold_ns < FOLD_INTERVAL_NS)
+		return;
+	capture->last_fold_ns = now_ns;
+	capture->ops->fold_stats(capture);
+}
+
 /* Asks for the socket's state and remembers what does not come twice. */
 static int check(struct zring_capture *capture)
 {
 	int err;
 
 	capture->last_check_ns = zr_now_coarse_ns();
+	fold_now_and_then(capture, capture->last_check_ns);
 	err = capture->ops->check(capture);
 	if (err)
 		capture->down = true;
@@ -129,6 +140,7 @@ static int nap(struct zring_capture *capture, uint64_t deadline_ns)
 	struct pollfd stop = {.fd = capture->stop_fd, .events = POLLIN};
 	const int ready = zr_poll(&stop, 1, earlier(deadline_ns, zr_now_ns() + HELD_NAP_NS));
 
+	fold_now_and_then(capture, zr_now_coarse_ns());
 	return ready < 0 ? ready : 0;
 }
 
@@ -195,6 +207,8 @@ static int next(struct zring_capture *capture, struct zring_batch *batch, int ti
 
 	if (batch->nr_packets)
 		return -EBUSY;
+	if (!batch->nr_allocated) /* nothing would ever fit */
+		return -EINVAL;
 	if (timeout_ms && zring_capture_stopped(capture))
 		return 0;
 	nr = borrow(capture, batch);

@@ -46,6 +46,7 @@ struct zring_capture {
 	bool gone;              /* it was deleted: final */
 	bool counts_freezes;    /* counters.freezes is kept */
 	uint32_t nr_borrows;    /* since the open, wraps */
+	uint64_t last_fold_ns;  /* of ops->fold_stats while waiting, coarse clock */
 	uint64_t last_check_ns; /* of ops->check, coarse clock */
 	struct zr_capture_counters counters;
 	struct zring_capture_info info;

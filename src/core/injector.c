@@ -40,7 +40,9 @@ void zr_injector_reject(struct zring_injector *injector, int error)
 {
 	struct zr_injector_counters *counters = &injector->counters;
 
-	injector->last_reject = error;
+	zr_store_relaxed(&counters->last_error, error);
+	if (injector->head - injector->taken <= 1) /* the newest frame, the one that send() sent */
+		injector->last_reject = error;
 	if (error == -EMSGSIZE)
 		zr_count_release(&counters->rejected_too_long, 1); /* S */
 	else
@@ -55,12 +57,14 @@ void zr_injector_set_mtu(struct zring_injector *injector, uint32_t mtu)
 
 	injector->min_len = injector->header_bytes ? injector->header_bytes : 1;
 	injector->max_len = longest < room ? longest : room;
+	if (injector->max_len < injector->min_len)
+		injector->max_len = injector->min_len;
 	window->room = (int32_t)room;
 	window->min_len = injector->min_len;
 	window->span = injector->max_len - injector->min_len;
 	if (injector->info.vnet_header || injector->info.send_time) {
 		/* No length passes: each frame needs its header or its time cleared. */
-		window->min_len = SIZE_MAX;
+		window->min_len = SIZE_MAX / 2;
 		window->span = 0;
 	}
 }
@@ -146,24 +150,31 @@ static int push(struct zring_injector *injector)
 bool zr_injector_pay(struct zring_injector *injector, const struct zring_packet *packets,
 		     uint32_t nr, struct zr_deadline *deadline)
 {
-	for (uint32_t i = 0; i < nr && zr_pacer_active(&injector->pacer);) {
+	struct zr_pacer *pacer = &injector->pacer;
+
+	if (!zr_pacer_active(pacer))
+		return true;
+	for (;;) {
 		const uint64_t now_ns = zr_now_ns();
 
-		zr_pacer_update(&injector->pacer, now_ns);
-		if (zr_pacer_take(&injector->pacer, packets[i].len)) {
-			i++;
-			continue;
-		}
-		if (now_ns >= zr_deadline_at(deadline)) {
-			while (i--)
-				zr_pacer_refund(&injector->pacer, packets[i].len);
+		zr_pacer_update(pacer, now_ns);
+		if (zr_pacer_take(pacer, packets[0].len))
+			break;
+		if (now_ns >= zr_deadline_at(deadline))
 			return false;
-		}
-		zr_sleep_until(
-			earlier(deadline->at_ns,
-				now_ns + zr_pacer_delay_ns(&injector->pacer, packets[i].len)));
+		zr_sleep_until(earlier(deadline->at_ns,
+				       now_ns + zr_pacer_delay_ns(pacer, packets[0].len)));
 	}
+	for (uint32_t i = 1; i < nr; i++)
+		zr_pacer_charge(pacer, packets[i].len);
 	return true;
+}
+
+void zr_injector_unpay(struct zring_injector *injector, const struct zring_packet *packets,
+		       uint32_t nr)
+{
+	for (uint32_t i = 0; i < nr && zr_pacer_active(&injector->pacer); i++)
+		zr_pacer_refund(&injector->pacer, packets[i].len);
 }
 
 /* Sleeps until something may have changed: room in the socket, a paid frame, or a while. */
@@ -180,7 +191,7 @@ static int wait_until_changed(struct zring_injector *injector, int why, uint64_t
 
 		return err < 0 ? err : 0;
 	}
-	if (why == 0 && injector->taken < injector->head)
+	if (why == 0 && injector->taken < injector->head && injector->tail == injector->taken)
 		until_ns = now_ns + zr_pacer_delay_ns(&injector->pacer,
 						      zr_slot(injector, injector->taken)->len);
 	else
@@ -305,10 +316,12 @@ static int refuse(struct zring_injector *injector, size_t len, int err)
 	end_reservation(injector);
 	/* In this order: a reader must not see more ended than submitted. */
 	zr_count(&injector->counters.submitted, 1);
-	if (len < injector->min_len)
+	if (len < injector->min_len) {
+		zr_store_relaxed(&injector->counters.last_error, err);
 		zr_count_release(&injector->counters.rejected_runt, 1); /* S */
-	else
+	} else {
 		zr_injector_reject(injector, err);
+	}
 	show(injector);
 	return err;
 }
@@ -424,21 +437,26 @@ void zring_injector_cancel(struct zring_injector *injector)
 	zr_count(&injector->counters.cancelled, 1);
 }
 
-int zring_injector_flush(struct zring_injector *injector)
+int zr_injector_flush_until(struct zring_injector *injector, struct zr_deadline *deadline)
 {
-	const uint64_t nr_taken = injector->nr_taken;
-	struct zr_deadline deadline = zr_injector_deadline(injector);
 	int done = 1;
 
 	zr_injector_sync(injector);
 	if (all_taken(injector))
 		injector->ops->reclaim(injector);
 	else
-		done = push_until(injector, all_taken, &deadline);
+		done = push_until(injector, all_taken, deadline);
 	show(injector);
-	if (done == 1 || injector->nr_taken != nr_taken)
-		return (int)(injector->nr_taken - nr_taken);
-	return done < 0 ? done : too_late(injector);
+	return done == 1 ? 0 : done < 0 ? done : too_late(injector);
+}
+
+int zring_injector_flush(struct zring_injector *injector)
+{
+	const uint64_t nr_taken = injector->nr_taken;
+	struct zr_deadline deadline = zr_injector_deadline(injector);
+	const int err = zr_injector_flush_until(injector, &deadline);
+
+	return injector->nr_taken != nr_taken ? (int)(injector->nr_taken - nr_taken) : err;
 }
 
 int zring_injector_drain(struct zring_injector *injector, int timeout_ms)
@@ -486,7 +504,7 @@ int zring_injector_send(struct zring_injector *injector, const void *data, size_
 	if (err)
 		return err;
 	injector->last_reject = 0;
-	err = zring_injector_flush(injector);
+	err = zr_injector_flush_until(injector, &deadline);
 	/* It is in the queue and leaves with the next flush: not to be sent again. */
 	if (err == -EAGAIN || err == -ETIMEDOUT)
 		return 0;
@@ -510,7 +528,7 @@ int zring_injector_send_batch(struct zring_injector *injector, const struct zrin
 	}
 	if (!nr && nr_packets)
 		return consumed < 0 ? consumed : too_late(injector);
-	zring_injector_flush(injector);
+	zr_injector_flush_until(injector, &deadline);
 	return (int)nr;
 }
 
@@ -554,6 +572,7 @@ void zring_injector_get_stats(const struct zring_injector *injector,
 		.kicks = zr_load_relaxed(&counters->kicks),
 		.retries = zr_load_relaxed(&counters->retries),
 		.bursts = zr_load_relaxed(&counters->bursts),
+		.last_error = zr_load_relaxed(&counters->last_error),
 	};
 
 	stats.rejected = stats.rejected_runt + stats.rejected_too_long + stats.rejected_kernel;

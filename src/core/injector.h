@@ -3,8 +3,8 @@
  * What all injectors share: a queue of slots and its accounts. A backend
  * embeds struct zring_injector first.
  *
- * Three positions run over the slots, counted since the open, so a slot's
- * index is position & (nr_slots - 1):
+ * Three positions run over the slots and only grow (reclaim of sendmmsg may skip
+ * some), so a slot's index is position & (nr_slots - 1):
  *
  *	tail <= taken <= head <= tail + nr_slots
  *
@@ -57,6 +57,7 @@ struct zr_injector_counters {
 	uint64_t kicks;
 	uint64_t retries;
 	uint64_t bursts;
+	int32_t last_error; /* of the frame rejected last */
 };
 
 struct zring_injector {
@@ -81,7 +82,7 @@ struct zring_injector {
 	uint32_t max_len; /* of an untagged frame: header_bytes + MTU, at most the room */
 	int timeout_ms;
 	int fd;
-	int last_reject; /* errno of the frame rejected last */
+	int last_reject; /* errno of the newest frame, if it was rejected */
 	bool nonblocking;
 	struct zr_pacer pacer;
 	struct zr_injector_counters counters;
@@ -106,9 +107,16 @@ void zr_injector_set_mtu(struct zring_injector *injector, uint32_t mtu);
 int zr_injector_check_length(const struct zring_injector *injector, const uint8_t *data,
 			     size_t len);
 
-/* Pays a super-frame's price, waiting for it until @deadline. False: not in time. */
+/*
+ * Pays for a super-frame as soon as its first frame may leave; the rest is owed.
+ * False: not in time.
+ */
 bool zr_injector_pay(struct zring_injector *injector, const struct zring_packet *packets,
 		     uint32_t nr, struct zr_deadline *deadline);
+void zr_injector_unpay(struct zring_injector *injector, const struct zring_packet *packets,
+		       uint32_t nr);
+/* Hands over all that is queued. 0; -EAGAIN, -ETIMEDOUT, -ENETDOWN, -ENODEV: some are left. */
+int zr_injector_flush_until(struct zring_injector *injector, struct zr_deadline *deadline);
 /* How long send, send_batch, flush and burst wait. */
 struct zr_deadline zr_injector_deadline(const struct zring_injector *injector);
 

@@ -47,6 +47,13 @@ static int refuse_option(struct zring_diag *diag, const char *option)
 		       option);
 }
 
+/* An option that would do nothing. */
+static int refuse_alone(struct zring_diag *diag, const char *option, const char *partner)
+{
+	return zr_fail(diag, -EINVAL, "options", "option %s does nothing without %s", option,
+		       partner);
+}
+
 static int check_capture_options(const struct zring_capture_options *options,
 				 struct zring_diag *diag)
 {
@@ -57,7 +64,7 @@ static int check_capture_options(const struct zring_capture_options *options,
 		OUT_OF_RANGE(options, timestamp, ZRING_TIMESTAMP_RAW_HARDWARE),
 		OUT_OF_RANGE(options, wait, ZRING_WAIT_SPIN),
 		OUT_OF_RANGE(options, busy_poll_us, INT_MAX),
-		OUT_OF_RANGE(options, busy_poll_budget, INT_MAX),
+		OUT_OF_RANGE(options, busy_poll_budget, UINT16_MAX),
 		OUT_OF_RANGE(options, receive_buffer_bytes, INT_MAX),
 		OUT_OF_RANGE(options, promiscuous, 1),
 		OUT_OF_RANGE(options, prefer_busy_poll, 1),
@@ -67,6 +74,8 @@ static int check_capture_options(const struct zring_capture_options *options,
 	};
 	const char *option = first(wrong, sizeof(wrong) / sizeof(*wrong));
 
+	if (!option && options->force_receive_buffer && !options->receive_buffer_bytes)
+		return refuse_alone(diag, "force_receive_buffer", "receive_buffer_bytes");
 	return option ? refuse_option(diag, option) : 0;
 }
 
@@ -86,6 +95,10 @@ static int check_injector_options(const struct zring_injector_options *options,
 	};
 	const char *option = first(wrong, sizeof(wrong) / sizeof(*wrong));
 
+	if (!option && options->burst_frames && !options->rate_pps && !options->rate_bps)
+		return refuse_alone(diag, "burst_frames", "rate_pps or rate_bps");
+	if (!option && options->send_time_clock && !options->send_time)
+		return refuse_alone(diag, "send_time_clock", "send_time");
 	return option ? refuse_option(diag, option) : 0;
 }
 

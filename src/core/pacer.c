@@ -31,11 +31,9 @@ void zr_pacer_init(struct zr_pacer *pacer, uint64_t rate_pps, uint64_t rate_bps,
 
 void zr_pacer_update(struct zr_pacer *pacer, uint64_t now_ns)
 {
-	/* The first call starts the bucket empty but for one frame. */
 	const uint64_t elapsed = pacer->updated_ns ? now_ns - pacer->updated_ns : 0;
 
-	if (!pacer->updated_ns)
-		pacer->credit_ns = pacer->ns_per_frame;
+	pacer->first = !pacer->updated_ns || pacer->first;
 	pacer->updated_ns = now_ns;
 	pacer->credit_ns += (double)elapsed;
 	if (pacer->credit_ns > pacer->burst_ns)
@@ -44,10 +42,21 @@ void zr_pacer_update(struct zr_pacer *pacer, uint64_t now_ns)
 
 int zr_pacer_take(struct zr_pacer *pacer, uint32_t len)
 {
+	if (pacer->first) {
+		/* As if its price had just been saved up, and nothing more. */
+		pacer->first = 0;
+		pacer->credit_ns = threshold_ns(pacer, len) - cost_ns(pacer, len);
+		return 1;
+	}
 	if (pacer->credit_ns < threshold_ns(pacer, len))
 		return 0;
 	pacer->credit_ns -= cost_ns(pacer, len);
 	return 1;
+}
+
+void zr_pacer_charge(struct zr_pacer *pacer, uint32_t len)
+{
+	pacer->credit_ns -= cost_ns(pacer, len);
 }
 
 void zr_pacer_refund(struct zr_pacer *pacer, uint32_t len)
@@ -57,7 +66,7 @@ void zr_pacer_refund(struct zr_pacer *pacer, uint32_t len)
 
 uint64_t zr_pacer_delay_ns(const struct zr_pacer *pacer, uint32_t len)
 {
-	const double missing = threshold_ns(pacer, len) - pacer->credit_ns;
+	const double missing = pacer->first ? 0 : threshold_ns(pacer, len) - pacer->credit_ns;
 
 	return missing > 0 ? (uint64_t)missing + 1 : 0;
 }

@@ -14,7 +14,8 @@ struct zr_pacer {
 	double ns_per_byte;  /* 0: no limit */
 	double burst_ns;     /* most that can be saved up */
 	double credit_ns;    /* below 0 after a frame dearer than a burst */
-	uint64_t updated_ns;
+	uint64_t updated_ns; /* 0: never */
+	int first;           /* no frame has left yet */
 };
 
 /* @max_len: bytes of the longest usual frame, the unit of @burst_frames. */
@@ -28,6 +29,8 @@ static inline int zr_pacer_active(const struct zr_pacer *pacer)
 void zr_pacer_update(struct zr_pacer *pacer, uint64_t now_ns);
 /* Whether a frame of @len may leave; if so it is paid for. */
 int zr_pacer_take(struct zr_pacer *pacer, uint32_t len);
+/* Paid for in any case: the bucket may be in debt afterwards. */
+void zr_pacer_charge(struct zr_pacer *pacer, uint32_t len);
 /* Gives back what a frame cost that did not leave. */
 void zr_pacer_refund(struct zr_pacer *pacer, uint32_t len);
 /* From the last update on, ns until a frame of @len may leave. */
