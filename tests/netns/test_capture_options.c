@@ -254,3 +254,23 @@ Test(capture_options, closing_nothing_is_allowed)
 {
 	zring_capture_close(NULL);
 }
+
+Test(capture_options, options_that_would_do_nothing_are_refused)
+{
+	net_lab_open();
+	REFUSE(ZRING_PROFILE_THROUGHPUT, force_receive_buffer, 1);
+}
+
+/* It has room for nothing: no call may wait for what fits into it. */
+TEST_V3_AND_V2(capture_options, a_batch_that_was_not_initialised_is_refused)
+{
+	const struct zring_capture_options options = net_capture_options(profile);
+	struct zring_batch batch = {0};
+	struct zring_capture *capture;
+
+	net_lab_open();
+	capture = net_capture_open(NET_FAR, &options);
+	net_send_numbered(NET_NEAR, 0, 10, net_size_mixed);
+	check_eq(zring_capture_next(capture, &batch, -1), -EINVAL);
+	zring_capture_close(capture);
+}

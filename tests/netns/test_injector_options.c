@@ -180,3 +180,10 @@ Test(injector_options, closing_nothing_is_allowed)
 {
 	zring_injector_close(NULL);
 }
+
+Test(injector_options, options_that_would_do_nothing_are_refused)
+{
+	net_lab_open();
+	REFUSE(ZRING_METHOD_AUTO, burst_frames, 8, -EINVAL);
+	REFUSE(ZRING_METHOD_AUTO, send_time_clock, 1, -EINVAL);
+}

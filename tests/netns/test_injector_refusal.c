@@ -315,3 +315,59 @@ TEST_RING_AND_SENDMMSG(injector_refusal, a_larger_mtu_is_noticed)
 	net_tap_close(&tap);
 	zring_injector_close(injector);
 }
+
+/* What a failed builder returns as a length, where each frame is looked at closely too. */
+TEST_RING_AND_SENDMMSG(injector_refusal, minus_one_is_no_length)
+{
+	struct zring_injector_options options = net_injector_options(method);
+	struct zring_injector *injector;
+	struct net_tap tap;
+
+	net_lab_open();
+	net_tap_open(&tap, NET_FAR, false);
+	for (int vnet = 0; vnet < 2; vnet++) {
+		options.vnet_header = (uint8_t)vnet;
+		injector = net_injector_open(NET_NEAR, &options);
+		check_eq(net_submit(injector, (uint32_t)vnet, 60), 0);
+		check_eq(net_submit(injector, 7, SIZE_MAX), -EMSGSIZE);
+		net_drain(injector);
+		check_eq(net_injector_stats(injector).sent, 1);
+		check_eq(net_injector_stats(injector).last_error, -EMSGSIZE);
+		zring_injector_close(injector);
+	}
+	net_tap_finish(&tap);
+	net_tap_expect(&tap, 0, 2, net_size_60);
+	net_tap_close(&tap);
+}
+
+TEST_RING_AND_SENDMMSG(injector_refusal, the_last_refusal_is_named)
+{
+	struct net_tap tap;
+	struct zring_injector *injector = open_injector(method, &tap);
+
+	check_eq(net_injector_stats(injector).last_error, 0);
+	check_eq(net_submit(injector, 0, 5), -EINVAL);
+	check_eq(net_injector_stats(injector).last_error, -EINVAL);
+	net_tap_close(&tap);
+	zring_injector_close(injector);
+}
+
+/* The frame in front is the one that the kernel refuses: who sends again would send twice. */
+TEST_RING_AND_SENDMMSG(injector_refusal, send_does_not_answer_for_the_frame_in_front)
+{
+	struct net_tap tap;
+	struct zring_injector *injector = open_injector(method, &tap);
+	uint8_t frame[60];
+
+	check_eq(net_submit(injector, 0, 1514), 0);
+	net_run("ip link set " NET_NEAR " mtu 1000");
+	net_frame_fill(frame, sizeof(frame), 0);
+	check_eq(zring_injector_send(injector, frame, sizeof(frame)), 0);
+	net_drain(injector);
+	check_eq(net_injector_stats(injector).sent, 1);
+	check_eq(net_injector_stats(injector).rejected_too_long, 1);
+	net_tap_finish(&tap);
+	net_tap_expect(&tap, 0, 1, net_size_60);
+	net_tap_close(&tap);
+	zring_injector_close(injector);
+}
