@@ -114,7 +114,8 @@ choose_package() {
             return 0
         fi
     done
-    fail "apt knows no package for '$1': enable the main repository in /etc/apt/sources.list"
+    fail "apt knows no package for '${1//|/ or }': check the network, and that apt's sources" \
+        "name the main repository"
 }
 
 distribution() {
@@ -133,7 +134,7 @@ install_missing() {
         {
             printf 'error: on %s the packages have to be installed by hand.\n' "$(distribution)"
             printf 'These are missing (by their names on Debian):\n'
-            printf '  %s\n' "${missing[@]}"
+            printf '  %s\n' "${missing[@]//|/ or }"
         } >&2
         exit 1
     fi
@@ -145,7 +146,8 @@ install_missing() {
         chosen+=("$(choose_package "$package")") || exit 1
     done
     step "apt-get install ${chosen[*]}"
-    quietly apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${chosen[@]}" ||
+    quietly apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends \
+        "${chosen[@]}" ||
         fail "the packages above could not be installed: check the network and 'apt-get update'"
     mapfile -t missing < <(missing_packages "$@")
     [ "${#missing[@]}" -eq 0 ] || fail "installed, and still not found: ${missing[*]}"
