@@ -49,8 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&options.snaplen, data, sizeof(options.snaplen));
 	options.direction = data[4] % 3;
 	used = HEAD_BYTES + smaller(data[6], (uint32_t)(size - HEAD_BYTES));
-	packet = (struct sim_bpf_packet){data + HEAD_BYTES, (uint32_t)(used - HEAD_BYTES),
-					 data[5] % 5};
+	packet = (struct sim_bpf_packet){.data = data + HEAD_BYTES,
+					 .len = (uint32_t)(used - HEAD_BYTES),
+					 .pkttype = data[5] % 5};
 	filter.nr_insns = (uint32_t)((size - used) / sizeof(*program));
 	filter.nr_insns = smaller(filter.nr_insns, MAX_INSNS);
 	memcpy(program, data + used, filter.nr_insns * sizeof(*program));

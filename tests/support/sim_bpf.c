@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "sim_bpf.h"
 
+#include <linux/if_ether.h>
+
 #include "sim.h"
 
 #define OPERATION(code) ((code)&0xf0)
@@ -24,10 +26,16 @@ static bool valid_code(uint16_t code)
 		BPF_ALU | BPF_MUL | BPF_X,
 		BPF_ALU | BPF_DIV | BPF_K,
 		BPF_ALU | BPF_DIV | BPF_X,
+		BPF_ALU | BPF_MOD | BPF_K,
+		BPF_ALU | BPF_MOD | BPF_X,
+		BPF_ALU | BPF_XOR | BPF_K,
+		BPF_ALU | BPF_XOR | BPF_X,
 		BPF_ALU | BPF_AND | BPF_K,
 		BPF_ALU | BPF_AND | BPF_X,
 		BPF_ALU | BPF_OR | BPF_K,
 		BPF_ALU | BPF_OR | BPF_X,
+		BPF_ALU | BPF_XOR | BPF_K,
+		BPF_ALU | BPF_XOR | BPF_X,
 		BPF_ALU | BPF_LSH | BPF_K,
 		BPF_ALU | BPF_LSH | BPF_X,
 		BPF_ALU | BPF_RSH | BPF_K,
@@ -73,6 +81,7 @@ static bool valid_insn(const struct sock_filter *insn, uint32_t behind)
 {
 	switch (insn->code) {
 	case BPF_ALU | BPF_DIV | BPF_K:
+	case BPF_ALU | BPF_MOD | BPF_K:
 		return insn->k != 0;
 	case BPF_ALU | BPF_LSH | BPF_K:
 	case BPF_ALU | BPF_RSH | BPF_K:
@@ -99,30 +108,86 @@ bool sim_bpf_valid(const struct sock_filter *insns, uint32_t nr)
 	return true;
 }
 
-static uint32_t load(struct machine *machine, uint32_t size, uint64_t at)
+/* Where a negative offset points (bpf_internal_load_pointer_neg_helper); NULL: nowhere. */
+static const uint8_t *negative(const struct sim_bpf_packet *packet, uint32_t at, uint32_t bytes)
 {
+	const bool of_network = at >= (uint32_t)SKF_NET_OFF;
+	const uint8_t *from = of_network ? packet->network : packet->link;
+	const uint32_t base = of_network ? (uint32_t)SKF_NET_OFF : (uint32_t)SKF_LL_OFF;
+
+	if (!from || at < base || at - base + (uint64_t)bytes > (uint64_t)(packet->end - from))
+		return NULL;
+	return from + (at - base);
+}
+
+static const uint8_t *in_data(const struct sim_bpf_packet *packet, uint64_t at, uint32_t bytes)
+{
+	return at + bytes <= packet->len ? packet->data + at : NULL;
+}
+
+/* Bytes at an offset that, taken as negative, counts from the network or the link header. */
+static uint32_t load(struct machine *machine, uint32_t size, uint32_t at)
+{
+	const struct sim_bpf_packet *packet = machine->packet;
 	const uint32_t bytes = size == BPF_W ? 4 : size == BPF_H ? 2 : 1;
+	const uint8_t *from = NULL;
 	uint32_t value = 0;
 
-	if (at == (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE))
-		return machine->packet->pkttype;
-	if (at + bytes > machine->packet->len) {
+	if (at > INT32_MAX && (packet->link || packet->network))
+		from = negative(packet, at, bytes);
+	else if (at > INT32_MAX && at >= (uint32_t)SKF_NET_OFF)
+		from = in_data(packet, at - (uint32_t)SKF_NET_OFF + (uint64_t)ETH_HLEN, bytes);
+	else if (at > INT32_MAX && at >= (uint32_t)SKF_LL_OFF)
+		from = in_data(packet, at - (uint32_t)SKF_LL_OFF, bytes);
+	else
+		from = in_data(packet, at, bytes);
+	if (!from) {
 		machine->ended = true;
 		return 0;
 	}
 	for (uint32_t i = 0; i < bytes; i++)
-		value = value << 8 | machine->packet->data[at + i];
+		value = value << 8 | from[i];
 	return value;
+}
+
+static uint32_t ancillary(const struct machine *machine, uint32_t which)
+{
+	const struct sim_bpf_packet *packet = machine->packet;
+
+	switch (which) {
+	case SKF_AD_PROTOCOL:
+		return packet->protocol;
+	case SKF_AD_PKTTYPE:
+		return packet->pkttype;
+	case SKF_AD_IFINDEX:
+		return packet->ifindex;
+	case SKF_AD_HATYPE:
+		return packet->hatype;
+	case SKF_AD_QUEUE:
+		return packet->queue;
+	case SKF_AD_ALU_XOR_X:
+		return machine->a ^ machine->x;
+	case SKF_AD_VLAN_TAG:
+		return packet->vlan_tci;
+	case SKF_AD_VLAN_TAG_PRESENT:
+		return packet->vlan_present;
+	case SKF_AD_VLAN_TPID:
+		return packet->vlan_tpid;
+	default:
+		return 0;
+	}
 }
 
 static void load_a(struct machine *machine, const struct sock_filter *insn)
 {
 	switch (BPF_MODE(insn->code)) {
 	case BPF_ABS:
-		machine->a = load(machine, BPF_SIZE(insn->code), insn->k);
+		machine->a = insn->k >= (uint32_t)SKF_AD_OFF
+				     ? ancillary(machine, insn->k - (uint32_t)SKF_AD_OFF)
+				     : load(machine, BPF_SIZE(insn->code), insn->k);
 		break;
 	case BPF_IND:
-		machine->a = load(machine, BPF_SIZE(insn->code), (uint64_t)machine->x + insn->k);
+		machine->a = load(machine, BPF_SIZE(insn->code), machine->x + insn->k);
 		break;
 	case BPF_LEN:
 		machine->a = machine->packet->len;
@@ -171,6 +236,13 @@ static void compute(struct machine *machine, const struct sock_filter *insn)
 	case BPF_DIV:
 		machine->ended = !operand;
 		machine->a = operand ? machine->a / operand : 0;
+		break;
+	case BPF_MOD:
+		machine->ended = !operand;
+		machine->a = operand ? machine->a % operand : 0;
+		break;
+	case BPF_XOR:
+		machine->a ^= operand;
 		break;
 	case BPF_AND:
 		machine->a &= operand;
