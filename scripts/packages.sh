@@ -15,6 +15,7 @@ build_needs=(
     "command clang clang"
     "command bpftool bpftool|linux-tools-common"
     "module libbpf libbpf-dev"
+    "module libxdp libxdp-dev"
     "module jansson libjansson-dev"
     "module libpcap libpcap-dev"
     "command ip iproute2"
@@ -33,6 +34,13 @@ test_needs=(
 ci_needs=(
     "command clang-format clang-format"
     "clang_runtime asan libclang-rt-%CLANG%-dev|libclang-rt-dev"
+)
+# tests/vm/run says itself what it can't do without these.
+vm_needs=(
+    "command qemu-system-x86_64 qemu-system-x86"
+    "command busybox busybox-static"
+    "command cpio cpio"
+    "file /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring"
 )
 
 # Where a system administrator's PATH reaches and a user's may not.
@@ -62,6 +70,10 @@ quietly() {
 
 have_command() {
     command -v "$1" >/dev/null
+}
+
+have_file() {
+    [ -e "$1" ]
 }
 
 have_header() {

@@ -31,8 +31,10 @@
 
 /* How packets reach or leave the program. */
 enum zring_backend {
-	ZRING_BACKEND_AUTO = 0,     /* the best one this process may use */
-	ZRING_BACKEND_AFPACKET = 1, /* packet(7) rings */
+	/* AF_XDP where the program allows what comes with it (exclusive), else packet(7) rings */
+	ZRING_BACKEND_AUTO = 0,
+	ZRING_BACKEND_AFPACKET = 1, /* packet(7) rings: a tap, the host still gets its packets */
+	ZRING_BACKEND_AFXDP = 2,    /* AF_XDP: packets are taken away from the host's stack */
 };
 
 ZRING_BEGIN_DECLS

@@ -30,7 +30,7 @@
 
 /* zring_batch.flags */
 #define ZRING_BATCH_TIMED_OUT (1u << 0) /* the block was handed over by its timer, not full */
-#define ZRING_BATCH_LOSING    (1u << 1) /* the ring had dropped packets when this was filled */
+#define ZRING_BATCH_LOSING    (1u << 1) /* the ring had dropped packets by then; never on AF_XDP */
 #define ZRING_BATCH_BLOCK_END (1u << 2) /* nothing of the block is left behind these packets */
 
 struct zring_batch {

@@ -12,8 +12,10 @@
 
 #include <zring/batch.h>
 #include <zring/diag.h>
+#include <zring/xdp.h>
 
-struct sock_filter; /* linux/filter.h */
+struct sock_filter;  /* linux/filter.h */
+struct zring_fanout; /* zring/fanout.h */
 
 /*
  * What the ring is built for. Figures are those of an interface with MTU 1500.
@@ -27,6 +29,10 @@ struct sock_filter; /* linux/filter.h */
  * A V3 block that holds a packet is handed over after its time however empty it
  * is: a reader may pause for no longer than blocks x time, LOW_MEMORY for 80 ms.
  * A V2 frame has room for the MTU: lo, with 64 KiB, has few of them.
+ *
+ * AF_XDP hands over each frame at once; its profiles are numbers of chunks a
+ * queue: 4096, 2048, 512, and 4096 of a page. With ZRING_WAIT_NAP or _AUTO the
+ * first is 16384, for what arrives during a sleep.
  */
 enum zring_profile {
 	ZRING_PROFILE_THROUGHPUT = 0,
@@ -38,12 +44,20 @@ enum zring_profile {
 /* How zring_capture_next() waits while there is nothing. */
 enum zring_wait {
 	ZRING_WAIT_BLOCK = 0, /* sleep in poll() */
-	ZRING_WAIT_SPIN = 1,  /* look at the ring until the deadline: a CPU at 100 % */
+	/* Look at the ring until the deadline: a CPU at 100 %. Where others need that CPU, the
+	 * kernel's own packet work above all, it naps. */
+	ZRING_WAIT_SPIN = 1,
+	/* Sleep by time, for as long as half of the ring takes to fill: no wake-ups slow the
+	 * sender down. The latency is that sleep, 50 us to 1 ms. */
+	ZRING_WAIT_NAP = 2,
+	ZRING_WAIT_AUTO = 3, /* nap while many packets come, poll() while few do */
 };
 
 enum zring_timestamp {
-	ZRING_TIMESTAMP_SOFTWARE = 0,     /* the kernel's CLOCK_REALTIME on arrival */
+	/* CLOCK_REALTIME: the kernel's on arrival; AF_XDP: when the batch was taken out */
+	ZRING_TIMESTAMP_SOFTWARE = 0,
 	ZRING_TIMESTAMP_RAW_HARDWARE = 1, /* the NIC's clock where the NIC stamps, else software */
+	ZRING_TIMESTAMP_ARRIVAL = 2,      /* CLOCK_REALTIME on arrival, also on AF_XDP */
 };
 
 enum zring_vlan {
@@ -51,7 +65,18 @@ enum zring_vlan {
 	ZRING_VLAN_METADATA = 1, /* bytes as the kernel gives them, tag in zring_packet_info */
 };
 
-/* Which packets of the interface the capture takes. */
+/*
+ * Which packets of the interface the capture takes.
+ *
+ * An XDP program sees only what arrives. So with BOTH, AF_XDP adds a packet
+ * socket (8 MiB, LOW_MEMORY 1 MiB) for what this host sends, and a batch shows
+ * both in order of time; zring_packet_info.direction tells them apart. All are
+ * stamped as ZRING_TIMESTAMP_ARRIVAL does. The order is exact among what the
+ * rings show when a batch is filled, and nothing is waited for: a packet that
+ * XDP hands over late, some microseconds while many arrive, comes after those
+ * that were given out by then. What passes the stack by is not seen to leave:
+ * frames of AF_XDP and of qdisc_bypass. IN is the fast path.
+ */
 enum zring_capture_direction {
 	ZRING_CAPTURE_BOTH = 0,
 	ZRING_CAPTURE_IN = 1,  /* not those that this host sends */
@@ -61,7 +86,9 @@ enum zring_capture_direction {
 enum zring_filter_type {
 	ZRING_FILTER_NONE = 0,
 	ZRING_FILTER_CBPF = 1, /* insns: a classic program, its return value is the snaplen */
-	ZRING_FILTER_EBPF = 2, /* program_fd: a loaded BPF_PROG_TYPE_SOCKET_FILTER */
+	ZRING_FILTER_EBPF =
+		2,            /* program_fd: a loaded BPF_PROG_TYPE_SOCKET_FILTER; packet sockets */
+	ZRING_FILTER_XDP = 3, /* xdp: a function body; AF_XDP with ZRING_CAPTURE_IN */
 };
 
 /* Runs in the kernel before the ring. Borrowed during the open call only. */
@@ -71,6 +98,7 @@ struct zring_filter {
 	const struct sock_filter *insns;
 	int32_t program_fd;
 	uint32_t reserved;
+	const struct zring_xdp_filter *xdp;
 };
 
 struct zring_capture_options {
@@ -98,11 +126,27 @@ struct zring_capture_options {
 	uint8_t promiscuous;          /* 1: ends with the capture, also on SIGKILL */
 	uint8_t prefer_busy_poll;     /* 1: SO_PREFER_BUSY_POLL */
 	uint8_t force_receive_buffer; /* 1: SO_RCVBUFFORCE, beyond rmem_max; CAP_NET_ADMIN */
-	uint8_t rxhash;               /* 1: the kernel computes a flow hash; V3 only */
-	uint8_t reserved[4];
+	uint8_t rxhash;               /* 1: a flow hash a packet; V3, and AF_XDP with a NIC's */
+	/*
+	 * 1: ZRING_BACKEND_AUTO may take the packets away from the host's stack, as AF_XDP
+	 * does. With ZRING_BACKEND_AFXDP that is understood.
+	 */
+	uint8_t exclusive;
+	uint8_t pieces;     /* AF_XDP, 1: packets larger than a chunk come as views with _MORE */
+	uint8_t dispatcher; /* AF_XDP, 1: beside other programs; struct zring_xdp_program_options */
+	uint8_t paused;     /* 1: takes no packet until zring_capture_start() */
 
 	const struct zring_filter *filter;
 	const char *netns; /* of the interface: a name in /run/netns, a pid, or a path */
+
+	/* AF_XDP only. memory_bytes is the UMEM, frame_bytes a chunk. */
+	uint32_t xdp_mode; /* enum zring_xdp_mode */
+	uint32_t first_queue;
+	uint32_t nr_queues;   /* 0: all receive queues from first_queue on */
+	uint32_t umem_memory; /* enum zring_umem_memory */
+	uint32_t numa_node;   /* of the UMEM: node + 1; 0: the interface's */
+	uint8_t reserved[4];
+	const struct zring_fanout *fanout; /* packet sockets: the group to join; NULL: none */
 };
 
 #define ZRING_CAPTURE_OPTIONS_INIT                           \
@@ -111,12 +155,17 @@ struct zring_capture_options {
 	}
 
 /* zring_capture_info.adjusted: where the capture differs from what was asked */
-#define ZRING_ADJUSTED_RING           (1u << 0) /* smaller: the kernel had not the memory */
-#define ZRING_ADJUSTED_NOT_LOCKED     (1u << 1) /* mapping not locked (RLIMIT_MEMLOCK) */
-#define ZRING_ADJUSTED_BUSY_POLL      (1u << 2) /* refused: CAP_NET_ADMIN */
-#define ZRING_ADJUSTED_RECEIVE_BUFFER (1u << 3) /* smaller: net.core.rmem_max */
-#define ZRING_ADJUSTED_TIMESTAMP      (1u << 4) /* hardware time refused */
-#define ZRING_ADJUSTED_GEOMETRY       (1u << 5) /* rounded up to what the kernel takes */
+#define ZRING_ADJUSTED_RING           (1u << 0)  /* smaller: the kernel had not the memory */
+#define ZRING_ADJUSTED_NOT_LOCKED     (1u << 1)  /* mapping not locked (RLIMIT_MEMLOCK) */
+#define ZRING_ADJUSTED_BUSY_POLL      (1u << 2)  /* refused: CAP_NET_ADMIN */
+#define ZRING_ADJUSTED_RECEIVE_BUFFER (1u << 3)  /* smaller: net.core.rmem_max */
+#define ZRING_ADJUSTED_TIMESTAMP      (1u << 4)  /* hardware time refused */
+#define ZRING_ADJUSTED_GEOMETRY       (1u << 5)  /* rounded up to what the kernel takes */
+#define ZRING_ADJUSTED_BACKEND        (1u << 6)  /* auto: not the best one; steps says why */
+#define ZRING_ADJUSTED_XDP_MODE       (1u << 7)  /* auto: not the best one; steps says why */
+#define ZRING_ADJUSTED_UMEM           (1u << 8)  /* no hugepages, or not on that NUMA node */
+#define ZRING_ADJUSTED_RXHASH         (1u << 9)  /* no flow hash from this driver */
+#define ZRING_ADJUSTED_VLAN           (1u << 10) /* tags that the driver takes out are not seen */
 
 /* What holds in an open capture. */
 struct zring_capture_info {
@@ -146,7 +195,12 @@ struct zring_capture_info {
 	uint8_t promiscuous;
 	uint8_t prefer_busy_poll;
 	uint8_t rxhash;
-	uint8_t locked; /* 1: the mapping is locked in memory */
+	uint8_t locked;    /* 1: the mapping is locked in memory */
+	uint32_t xdp_mode; /* enum zring_xdp_mode that holds; 0: not AF_XDP */
+	uint32_t first_queue;
+	uint32_t nr_queues;   /* AF_XDP: sockets, else 0 */
+	uint32_t xdp_program; /* id of the attached program, 0: none */
+	char steps[256];      /* what was tried first and why it failed, "" */
 };
 
 /*
@@ -162,8 +216,7 @@ struct zring_capture_stats {
 	uint64_t delivered; /* lent to the program */
 	uint64_t dropped;   /* by the kernel: the ring was full */
 	uint64_t malformed; /* frame headers that do not fit their ring; never lent */
-	uint64_t filtered;  /* withheld by this library; packet sockets: 0, filters act before the
-			       ring */
+	uint64_t filtered;  /* withheld by this library; 0 as long as filters act before the ring */
 	uint64_t pending;   /* in the ring */
 	uint64_t truncated; /* taken out of the ring with len < wire_len */
 	uint64_t freezes;   /* times that the ring was found full (V2: unavailable) */
@@ -196,11 +249,26 @@ ZRING_BEGIN_DECLS
  * Return:  0; -ENODEV no such interface; -EPERM CAP_NET_RAW is missing;
  *          -EINVAL an option's value; -E2BIG options of a newer library;
  *          -ENOMEM not even the smallest ring; -ENOENT no such namespace;
+ *          -ENOSPC the fanout group is full;
  *          other errors of socket(2), setsockopt(2), mmap(2) and bind(2)
  * Since:   0.1
  */
 ZRING_API int zring_capture_open(const char *interface, const struct zring_capture_options *options,
 				 struct zring_diag *diag, struct zring_capture **ret_capture);
+
+/**
+ * zring_capture_start() - let a capture that was opened paused take packets
+ * @capture: open capture
+ * @diag:    NULL, or where to say what went wrong
+ *
+ * Does nothing when it takes packets already. What came before is not seen, and
+ * counted nowhere.
+ *
+ * Threads: one thread at a time; another may be in zring_capture_next()
+ * Return:  0; errors of setsockopt(2), then the capture is still paused
+ * Since:   0.1
+ */
+ZRING_API int zring_capture_start(struct zring_capture *capture, struct zring_diag *diag);
 
 /**
  * zring_capture_close() - end a capture; NULL is allowed
@@ -223,7 +291,8 @@ ZRING_API void zring_capture_close(struct zring_capture *capture);
  * Owner:   caller borrows until zring_batch_release(); the capture must outlive it
  * Threads: the capture's thread only
  * Return:  packets borrowed; 0 on timeout or stop; -EBUSY batch not empty;
- *          -EINVAL batch not initialised;
+ *          -EINVAL batch not initialised; -EMSGSIZE (option pieces) the batch
+ *          has no room for all pieces of a packet;
  *          -ENETDOWN the interface went down (said once, then the call waits
  *          until it is up again); -ENODEV it was deleted or moved away. What an
  *          open V3 block held then comes with timeout_ms = 0 after latency_ms.
@@ -296,6 +365,20 @@ ZRING_API int zring_capture_stopped(const struct zring_capture *capture);
  * Since:   0.1
  */
 ZRING_API int zring_capture_fd(const struct zring_capture *capture);
+
+/**
+ * zring_capture_xdp() - the AF_XDP socket of one queue
+ * @capture: open capture
+ * @index:   0 to zring_capture_info.nr_queues - 1
+ *
+ * For its counters, information and warnings; its rings are the capture's.
+ *
+ * Owner:   the capture
+ * Threads: any
+ * Return:  NULL when there is none
+ * Since:   0.1
+ */
+ZRING_API struct zring_xdp *zring_capture_xdp(const struct zring_capture *capture, uint32_t index);
 
 /**
  * zring_capture_get_stats() - packet counters since the open

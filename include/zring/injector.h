@@ -21,6 +21,7 @@
 
 #include <zring/diag.h>
 #include <zring/packet.h>
+#include <zring/xdp.h>
 
 struct zring_injector;
 
@@ -29,6 +30,7 @@ enum zring_method {
 	ZRING_METHOD_AUTO = 0,     /* ring on a device with hardware behind it, else sendmmsg */
 	ZRING_METHOD_RING = 1,     /* TPACKET_V1 ring: the NIC reads the slot; not on lo */
 	ZRING_METHOD_SENDMMSG = 2, /* sendmmsg(2) from the slots: the kernel copies */
+	ZRING_METHOD_XDP = 3,      /* an AF_XDP TX ring; goes with ZRING_BACKEND_AFXDP */
 };
 
 struct zring_injector_options {
@@ -43,12 +45,14 @@ struct zring_injector_options {
 	uint32_t send_buffer_bytes; /* SO_SNDBUF; default: the system's, net.core.wmem_default */
 	uint32_t timeout_ms; /* most that send, send_batch and flush wait for room; default 1000 */
 
-	uint8_t nonblocking;  /* 1: these never wait, -EAGAIN instead */
-	uint8_t qdisc_bypass; /* 1: past the qdisc; sniffers on this host do not see the frames */
-	uint8_t loss;         /* 1: PACKET_LOSS, the kernel skips what it can't send; ring only,
-			       * without vnet_header */
-	uint8_t vnet_header;  /* 1: zring_injector_submit_offload() is possible */
-	uint8_t send_time;    /* 1: zring_injector_submit_at() is possible; sendmmsg only */
+	uint8_t nonblocking; /* 1: these never wait, -EAGAIN instead */
+	/* 1: past the qdisc; sniffers on this host do not see the frames. AF_XDP never does
+	 * otherwise, so this is what lets ZRING_BACKEND_AUTO take it. */
+	uint8_t qdisc_bypass;
+	uint8_t loss;        /* 1: PACKET_LOSS, the kernel skips what it can't send; ring only,
+			      * without vnet_header */
+	uint8_t vnet_header; /* 1: zring_injector_submit_offload() is possible */
+	uint8_t send_time;   /* 1: zring_injector_submit_at() is possible; not with a ring */
 	uint8_t reserved[3];
 
 	/* Pacing: frames leave no faster. Both may be given; 0 is unlimited. */
@@ -59,6 +63,12 @@ struct zring_injector_options {
 	int32_t send_time_clock; /* of send times; 0 means CLOCK_TAI, the qdiscs' usual one */
 
 	const char *netns; /* of the interface: a name in /run/netns, a pid, or a path */
+
+	/* AF_XDP only. */
+	uint32_t xdp_mode; /* enum zring_xdp_mode */
+	uint32_t queue;
+	uint32_t umem_memory; /* enum zring_umem_memory */
+	uint32_t numa_node;   /* of the UMEM: node + 1; 0: the interface's */
 };
 
 #define ZRING_INJECTOR_OPTIONS_INIT                           \
@@ -73,7 +83,7 @@ struct zring_injector_info {
 	uint32_t link_type;   /* ARPHRD_* */
 	uint32_t mtu;         /* bytes, when opened */
 	uint32_t backend;     /* enum zring_backend */
-	uint32_t method;      /* ZRING_METHOD_RING or ZRING_METHOD_SENDMMSG */
+	uint32_t method;      /* enum zring_method, never AUTO */
 	uint32_t frame_bytes; /* room of a slot, what reserve returns */
 	uint32_t nr_frames;
 	uint32_t send_buffer_bytes; /* as the kernel accounts it */
@@ -86,6 +96,19 @@ struct zring_injector_info {
 	uint8_t vnet_header;
 	uint8_t send_time;
 	char method_reason[64]; /* why this method */
+	uint32_t xdp_mode;      /* enum zring_xdp_mode that holds; 0: not AF_XDP */
+	uint32_t queue;
+	uint32_t checksum_by; /* enum zring_checksum_by, of zring_injector_submit_offload() */
+	uint32_t padding;
+	char steps[256]; /* what was tried first and why it failed, "" */
+};
+
+/* Who completes a checksum that was left open. */
+enum zring_checksum_by {
+	ZRING_CHECKSUM_BY_NOBODY = 0,  /* opened without vnet_header */
+	ZRING_CHECKSUM_BY_DEVICE = 1,  /* the NIC where it can, else the kernel */
+	ZRING_CHECKSUM_BY_KERNEL = 2,  /* in software */
+	ZRING_CHECKSUM_BY_LIBRARY = 3, /* at submit */
 };
 
 /*

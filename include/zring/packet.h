@@ -27,9 +27,19 @@ struct zring_packet {
 #define ZRING_PACKET_VLAN_REINSERTED (1u << 1) /* and the tag stands in data again */
 #define ZRING_PACKET_RXHASH          (1u << 2) /* rxhash is valid */
 #define ZRING_PACKET_HW_TIMESTAMP    (1u << 3) /* the NIC took timestamp_ns */
-#define ZRING_PACKET_LOSING          (1u << 4) /* the ring dropped packets since the last report */
+#define ZRING_PACKET_LOSING          (1u << 4) /* the ring dropped some before; never on AF_XDP */
 #define ZRING_PACKET_TRUNCATED       (1u << 5) /* len < wire_len */
 #define ZRING_PACKET_GSO             (1u << 6) /* a TCP super-frame, cut on a real wire */
+#define ZRING_PACKET_MORE            (1u << 7) /* the next view of the batch goes on with it */
+#define ZRING_PACKET_COPIED          (1u << 8) /* put together from several chunks */
+
+/* zring_packet_info.timestamp_source */
+enum zring_timestamp_source {
+	ZRING_TIMESTAMP_BY_KERNEL = 0,  /* on arrival */
+	ZRING_TIMESTAMP_BY_NIC = 1,     /* of the NIC's clock */
+	ZRING_TIMESTAMP_BY_PROGRAM = 2, /* the XDP program's, on arrival */
+	ZRING_TIMESTAMP_BY_LIBRARY = 3, /* when the batch was taken out of the ring */
+};
 
 /* zring_packet_info.direction, the values of linux/if_packet.h */
 enum zring_direction {
@@ -51,19 +61,21 @@ enum zring_checksum {
 
 /* What the frame's header tells beside the bytes. */
 struct zring_packet_info {
-	uint64_t timestamp_ns; /* of the clock in zring_capture_info.clock */
-	uint32_t flags;        /* ZRING_PACKET_* */
-	uint32_t rxhash;       /* flow hash of the kernel, if asked for */
-	uint32_t ifindex;      /* interface that the packet was seen on */
-	uint16_t vlan_tci;     /* host byte order */
-	uint16_t vlan_tpid;    /* host byte order, 0x8100 or 0x88a8 */
-	uint16_t protocol;     /* Ethertype behind the tag, host byte order */
-	uint16_t link_type;    /* ARPHRD_*, 1 is Ethernet */
-	uint8_t direction;     /* enum zring_direction */
-	uint8_t checksum;      /* enum zring_checksum */
-	uint8_t source_bytes;  /* valid bytes of source */
-	uint8_t reserved;
+	uint64_t timestamp_ns;                    /* of the clock in zring_capture_info.clock */
+	uint32_t flags;                           /* ZRING_PACKET_* */
+	uint32_t rxhash;                          /* flow hash of the kernel, if asked for */
+	uint32_t ifindex;                         /* interface that the packet was seen on */
+	uint16_t vlan_tci;                        /* host byte order */
+	uint16_t vlan_tpid;                       /* host byte order, 0x8100 or 0x88a8 */
+	uint16_t protocol;                        /* Ethertype behind the tag, host byte order */
+	uint16_t link_type;                       /* ARPHRD_*, 1 is Ethernet */
+	uint8_t direction;                        /* enum zring_direction */
+	uint8_t checksum;                         /* enum zring_checksum */
+	uint8_t source_bytes;                     /* valid bytes of source */
+	uint8_t timestamp_source;                 /* enum zring_timestamp_source */
 	uint8_t source[ZRING_LINK_ADDRESS_BYTES]; /* link-layer sender */
+	uint32_t queue;                           /* AF_XDP: receive queue; UINT32_MAX: not known */
+	uint32_t padding;
 };
 
 /* A packet that outlives the ring. Free with zring_packet_free(). */

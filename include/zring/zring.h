@@ -7,8 +7,12 @@
 #include <zring/batch.h>
 #include <zring/capture.h>
 #include <zring/diag.h>
+#include <zring/fanout.h>
 #include <zring/injector.h>
 #include <zring/interface.h>
 #include <zring/packet.h>
+#include <zring/umem.h>
+#include <zring/workers.h>
+#include <zring/xdp.h>
 
 #endif

@@ -4,6 +4,7 @@
 #define ZR_AFPACKET_FILTER_H
 
 #include <linux/filter.h>
+#include <stdbool.h>
 
 #include <zring/capture.h>
 
@@ -15,6 +16,20 @@
 int zr_filter_compose(const struct zring_capture_options *options, struct zring_diag *diag,
 		      struct sock_filter **ret_insns, uint16_t *ret_nr);
 
-int zr_filter_attach(int fd, const struct zring_capture_options *options, struct zring_diag *diag);
+/* What stands between the interface and the ring, to be set again after a pause. */
+struct zr_filter {
+	struct sock_filter *insns; /* NULL: no classic program */
+	uint16_t nr_insns;
+	int program_fd; /* eBPF, a descriptor of our own; -1: none */
+};
+
+/* Makes the filter of @options and attaches it: an invalid one is refused at once. */
+int zr_filter_init(struct zr_filter *filter, int fd, const struct zring_capture_options *options,
+		   struct zring_diag *diag);
+/* Refuses every packet, until zr_filter_open() attaches the filter in its place. */
+int zr_filter_shut(int fd, struct zring_diag *diag);
+int zr_filter_open(const struct zr_filter *filter, int fd, struct zring_diag *diag);
+/* Frees it; one that was never made (program_fd -1) is allowed. */
+void zr_filter_fini(struct zr_filter *filter);
 
 #endif

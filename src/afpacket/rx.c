@@ -11,9 +11,10 @@
 
 #include "../core/barrier.h"
 #include "../core/diag.h"
+#include "../core/watch.h"
 #include "../syscall.h"
 #include "afpacket.h"
-#include "filter.h"
+#include "fanout.h"
 #include "frame.h"
 #include "open.h"
 #include "socket.h"
@@ -27,7 +28,7 @@
 
 int zr_rx_check(struct zring_capture *capture)
 {
-	return zr_afpacket_check(capture->fd, capture->info.ifindex);
+	return zr_watch_check(capture->fd, capture->info.ifindex);
 }
 
 void zr_rx_fold_stats(struct zring_capture *capture)
@@ -42,6 +43,13 @@ void zr_rx_fold_stats(struct zring_capture *capture)
 	zr_add_release(&capture->counters.dropped, stats.tp_drops); /* S */
 }
 
+bool zr_rx_owns(const struct zring_capture *capture, const struct zring_packet *packet)
+{
+	const struct zr_rx *rx = (const struct zr_rx *)capture;
+
+	return (uintptr_t)packet->frame - (uintptr_t)rx->ring < rx->ring_bytes;
+}
+
 void zr_rx_close(struct zring_capture *capture)
 {
 	struct zr_rx *rx = zr_rx(capture);
@@ -50,6 +58,7 @@ void zr_rx_close(struct zring_capture *capture)
 	if (rx->ring)
 		zr_munmap(rx->ring, rx->ring_bytes);
 	zr_capture_fini(capture);
+	zr_filter_fini(&rx->filter);
 	free(rx->holders);
 	free(rx);
 }
@@ -78,6 +87,10 @@ void zr_rx_common_info(const struct zring_packet *packet, uint32_t status, const
 			    : status & TP_STATUS_CSUM_VALID ? ZRING_CHECKSUM_VALID
 							    : ZRING_CHECKSUM_UNKNOWN,
 		.source_bytes = source_bytes,
+		.timestamp_source = (uint8_t)(status & TP_STATUS_TS_RAW_HARDWARE
+						      ? ZRING_TIMESTAMP_BY_NIC
+						      : ZRING_TIMESTAMP_BY_KERNEL),
+		.queue = UINT32_MAX,
 	};
 	memcpy(ret_info->source, from.sll_addr, source_bytes);
 }
@@ -133,6 +146,9 @@ static int set_ring_options(struct zr_rx *rx, const struct zring_capture_options
 	if (err)
 		return err;
 	info->clock = CLOCK_REALTIME;
+	/* Software time is that of arrival here: both names of it hold. */
+	if (options->timestamp == ZRING_TIMESTAMP_ARRIVAL)
+		info->timestamp = ZRING_TIMESTAMP_ARRIVAL;
 	if (options->timestamp == ZRING_TIMESTAMP_RAW_HARDWARE) {
 		if (zr_setsockopt_int(fd, SOL_PACKET, PACKET_TIMESTAMP, raw_hardware))
 			info->adjusted |= ZRING_ADJUSTED_TIMESTAMP;
@@ -141,7 +157,8 @@ static int set_ring_options(struct zr_rx *rx, const struct zring_capture_options
 	}
 	if (info->timestamp == ZRING_TIMESTAMP_RAW_HARDWARE)
 		info->clock = -1;
-	if (options->direction == ZRING_CAPTURE_IN)
+	/* In a group the filter does it (refuses_outgoing() in filter.c). */
+	if (options->direction == ZRING_CAPTURE_IN && !options->fanout)
 		return zr_afpacket_set(fd, PACKET_IGNORE_OUTGOING, 1, "PACKET_IGNORE_OUTGOING",
 				       diag);
 	return 0;
@@ -188,16 +205,11 @@ static void set_receive_buffer(struct zr_rx *rx, const struct zring_capture_opti
 static int set_promiscuous(struct zr_rx *rx, const struct zring_capture_options *options,
 			   const struct zr_device *device, struct zring_diag *diag)
 {
-	const struct packet_mreq membership = {
-		.mr_ifindex = (int)device->ifindex,
-		.mr_type = PACKET_MR_PROMISC,
-	};
 	int err;
 
 	if (!options->promiscuous)
 		return 0;
-	err = zr_setsockopt(rx->base.fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &membership,
-			    sizeof(membership));
+	err = zr_watch_promiscuous(rx->base.fd, device->ifindex);
 	if (err)
 		return zr_fail(diag, err, "PACKET_MR_PROMISC", "%s: %s", device->name,
 			       strerror(-err));
@@ -265,6 +277,46 @@ static void describe(struct zr_rx *rx, const struct zring_capture_options *optio
 		options->vlan == ZRING_VLAN_REINSERT &&
 		(device->link_type == ARPHRD_ETHER || device->link_type == ARPHRD_LOOPBACK);
 	rx->base.counts_freezes = !v2;
+	/* Small packets with their headers; what is larger leaves more time. */
+	rx->base.waiter.capacity = v2 ? info->nr_frames : (uint32_t)(info->memory_bytes >> 8);
+}
+
+int zr_rx_start(struct zring_capture *capture, struct zring_diag *diag)
+{
+	struct zr_rx *rx = zr_rx(capture);
+	int err;
+
+	if (!rx->paused)
+		return 0;
+	err = zr_filter_open(&rx->filter, capture->fd, diag);
+	rx->paused = err != 0;
+	return err;
+}
+
+/*
+ * Between bind and join a socket gets every packet, between join and the group's program
+ * the first member does, and what either of them gets came for somebody else.
+ */
+static int go_live(struct zr_rx *rx, const struct zring_capture_options *options,
+		   const struct zr_device *device, struct zring_diag *diag)
+{
+	const int fd = rx->base.fd;
+	int err;
+
+	if (options->fanout || options->paused) {
+		err = zr_filter_shut(fd, diag);
+		if (err)
+			return err;
+		rx->paused = true;
+	}
+	err = zr_afpacket_bind(fd, device, ETH_P_ALL, diag);
+	if (!err && options->fanout) {
+		err = zr_fanout_join(fd, options->fanout, device->name, diag, &rx->base.fanout);
+		rx->base.in_fanout = !err;
+	}
+	if (err || options->paused)
+		return err;
+	return zr_rx_start(&rx->base, diag);
 }
 
 /* From the bare socket to packets, each step named; bind comes last (socket.h). */
@@ -285,7 +337,7 @@ static int build(struct zr_rx *rx, const char *interface,
 	if (!err)
 		err = set_ring_options(rx, options, layout.version, diag);
 	if (!err)
-		err = zr_filter_attach(rx->base.fd, options, diag);
+		err = zr_filter_init(&rx->filter, rx->base.fd, options, diag);
 	if (err)
 		return err;
 	set_busy_poll(rx, options);
@@ -296,23 +348,35 @@ static int build(struct zr_rx *rx, const char *interface,
 	if (err)
 		return err;
 	describe(rx, options, &device, &layout);
+	rx->base.waiter.own_polls[0] = (struct pollfd){.fd = rx->base.fd, .events = POLLIN};
+	zr_capture_set_polls(&rx->base, rx->base.waiter.own_polls, 1);
 	rx->base.ops = layout.version == 3 ? &zr_rx_v3_ops : &zr_rx_v2_ops;
-	return zr_afpacket_bind(rx->base.fd, &device, ETH_P_ALL, diag);
+	return go_live(rx, options, &device, diag);
 }
 
 int zr_afpacket_capture_open(const char *interface, const struct zring_capture_options *options,
 			     struct zring_diag *diag, struct zring_capture **ret_capture)
 {
-	struct zr_rx *rx = calloc(1, sizeof(*rx));
+	struct zring_capture_options complete = *options;
+	struct zring_fanout fanout;
+	struct zr_rx *rx;
 	int err;
 
+	if (options->fanout) {
+		err = zr_fanout_read(options, diag, &fanout);
+		if (err)
+			return err;
+		complete.fanout = &fanout;
+	}
+	rx = calloc(1, sizeof(*rx));
 	if (!rx)
 		return zr_fail(diag, -ENOMEM, "memory", "no memory for a capture");
+	rx->filter.program_fd = -1;
 	err = zr_capture_init(&rx->base, &zr_rx_v3_ops);
 	if (err)
 		zr_fail(diag, err, "capture", "no memory or descriptor: %s", strerror(-err));
 	else
-		err = build(rx, interface, options, diag);
+		err = build(rx, interface, &complete, diag);
 	if (err) {
 		zr_rx_close(&rx->base);
 		return err;

@@ -4,6 +4,7 @@
 #define ZR_AFPACKET_RX_H
 
 #include "../core/capture.h"
+#include "filter.h"
 #include "layout.h"
 #include "walk.h"
 
@@ -22,6 +23,8 @@ struct zr_rx {
 	uint32_t *holders;
 	struct zr_walk walk;          /* V3 */
 	struct zring_batch described; /* V3: what the block says of itself, for its batches */
+	struct zr_filter filter;
+	bool paused;
 	bool walking;
 	bool may_truncate;
 	bool reinsert_vlan;
@@ -48,6 +51,8 @@ static inline uint32_t zr_rx_after(const struct zr_rx *rx, uint32_t unit)
 
 int zr_rx_check(struct zring_capture *capture);
 void zr_rx_fold_stats(struct zring_capture *capture);
+int zr_rx_start(struct zring_capture *capture, struct zring_diag *diag);
+bool zr_rx_owns(const struct zring_capture *capture, const struct zring_packet *packet);
 void zr_rx_close(struct zring_capture *capture);
 
 /*

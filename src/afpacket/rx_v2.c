@@ -140,6 +140,12 @@ static void packet_info(const struct zring_capture *capture, const struct zring_
 			ret_info);
 }
 
+static uint64_t packet_ns(const struct zring_capture *capture, const struct zring_packet *packet)
+{
+	(void)capture;
+	return time_ns(packet->frame);
+}
+
 const struct zr_capture_ops zr_rx_v2_ops = {
 	.borrow = borrow,
 	.release = release,
@@ -147,5 +153,8 @@ const struct zr_capture_ops zr_rx_v2_ops = {
 	.check = zr_rx_check,
 	.fold_stats = zr_rx_fold_stats,
 	.packet_info = packet_info,
+	.start = zr_rx_start,
+	.time_ns = packet_ns,
+	.owns = zr_rx_owns,
 	.close = zr_rx_close,
 };

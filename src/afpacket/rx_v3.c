@@ -53,7 +53,7 @@ static struct tpacket3_hdr read_header(const void *frame)
 	return copy;
 }
 
-static uint64_t packet_ns(const struct tpacket3_hdr *frame)
+static uint64_t frame_ns(const struct tpacket3_hdr *frame)
 {
 	return frame->tp_sec * UINT64_C(1000000000) + frame->tp_nsec;
 }
@@ -74,7 +74,7 @@ static void describe_block(struct zr_rx *rx)
 
 	described->block_seq = block->seq_num;
 	/* ts_first_pkt is when the block was opened (prb_open_block). */
-	described->first_ns = packet_ns(&first);
+	described->first_ns = frame_ns(&first);
 	described->last_ns = time_ns(&block->ts_last_pkt);
 	described->gap_ns = last_ns ? above(described->first_ns, last_ns) : 0;
 	described->gap_blocks = last_seq ? above(described->block_seq, last_seq + 1) : 0;
@@ -177,7 +177,7 @@ static void packet_info(const struct zring_capture *capture, const struct zring_
 	const uint32_t block = (uint32_t)((size_t)(bytes - rx->ring) / rx->unit_bytes);
 
 	zr_rx_common_info(packet, status, bytes + ZR_V3_ADDRESS_OFFSET, ret_info);
-	ret_info->timestamp_ns = packet_ns(&frame);
+	ret_info->timestamp_ns = frame_ns(&frame);
 	if (zr_load_relaxed(&header(rx, block)->block_status) & TP_STATUS_LOSING)
 		ret_info->flags |= ZRING_PACKET_LOSING;
 	if (capture->info.rxhash) {
@@ -188,6 +188,14 @@ static void packet_info(const struct zring_capture *capture, const struct zring_
 			frame.hv1.tp_vlan_tpid, ret_info);
 }
 
+static uint64_t packet_ns(const struct zring_capture *capture, const struct zring_packet *packet)
+{
+	const struct tpacket3_hdr frame = read_header(packet->frame);
+
+	(void)capture;
+	return frame_ns(&frame);
+}
+
 const struct zr_capture_ops zr_rx_v3_ops = {
 	.borrow = borrow,
 	.release = release,
@@ -195,5 +203,8 @@ const struct zr_capture_ops zr_rx_v3_ops = {
 	.check = zr_rx_check,
 	.fold_stats = zr_rx_fold_stats,
 	.packet_info = packet_info,
+	.start = zr_rx_start,
+	.time_ns = packet_ns,
+	.owns = zr_rx_owns,
 	.close = zr_rx_close,
 };

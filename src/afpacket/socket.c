@@ -9,16 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "../core/diag.h"
 #include "../syscall.h"
 #include "frame.h"
-
-uint32_t zr_page_bytes(void)
-{
-	return (uint32_t)sysconf(_SC_PAGESIZE);
-}
 
 int zr_afpacket_socket(struct zring_diag *diag)
 {
@@ -135,19 +129,4 @@ int zr_afpacket_map(int fd, size_t bytes, struct zring_diag *diag, void **ret_ri
 		err = zr_mmap(bytes, protection, MAP_SHARED, fd, 0, ret_ring);
 	return err ? zr_fail(diag, err, "mmap", "a ring of %zu bytes: %s", bytes, strerror(-err))
 		   : 0;
-}
-
-int zr_afpacket_check(int fd, uint32_t ifindex)
-{
-	struct sockaddr_ll address = {0};
-	int pending = 0, err;
-
-	err = zr_getsockopt(fd, SOL_SOCKET, SO_ERROR, &pending, sizeof(pending));
-	if (err)
-		return err;
-	/* packet_notifier() sets -1 when the device goes, and reports no error then. */
-	err = zr_getsockname(fd, &address, sizeof(address));
-	if (err)
-		return err;
-	return (uint32_t)address.sll_ifindex != ifindex ? -ENODEV : -pending;
 }

@@ -35,9 +35,5 @@ int zr_afpacket_ring(int fd, int which, struct zr_layout *layout, bool fill_rxha
 /* Maps the socket's ring, locked if that is allowed. */
 int zr_afpacket_map(int fd, size_t bytes, struct zring_diag *diag, void **ret_ring,
 		    bool *ret_locked);
-/* What became of the interface: 0, -ENETDOWN (said once), -ENODEV, another error of the socket. */
-int zr_afpacket_check(int fd, uint32_t ifindex);
-
-uint32_t zr_page_bytes(void);
 
 #endif

@@ -15,6 +15,7 @@
 #include <zring/interface.h>
 
 #include "../core/diag.h"
+#include "../core/watch.h"
 #include "../syscall.h"
 #include "frame.h"
 #include "open.h"
@@ -48,10 +49,12 @@ int zr_tx_classify(int error)
 	}
 }
 
-void zr_tx_offload(struct zring_slot *slot, const struct zring_offload *offload)
+void zr_tx_offload(struct zring_injector *injector, struct zring_slot *slot,
+		   const struct zring_offload *offload)
 {
 	struct virtio_net_hdr header = {0};
 
+	(void)injector;
 	if (offload) {
 		header.flags = offload->flags & ZRING_OFFLOAD_CHECKSUM ? VIRTIO_NET_HDR_F_NEEDS_CSUM
 								       : 0;
@@ -66,17 +69,7 @@ void zr_tx_offload(struct zring_slot *slot, const struct zring_offload *offload)
 
 int zr_tx_mtu(struct zring_injector *injector)
 {
-	struct ifreq request = {0};
-	int err;
-
-	/* By index: the interface may have been renamed. */
-	request.ifr_ifindex = (int)injector->info.ifindex;
-	err = zr_ioctl(injector->fd, SIOCGIFNAME, &request);
-	if (!err)
-		err = zr_ioctl(injector->fd, SIOCGIFMTU, &request);
-	if (err)
-		return err == -ENXIO ? -ENODEV : err;
-	return request.ifr_mtu;
+	return zr_watch_mtu(injector->fd, injector->info.ifindex);
 }
 
 void zr_tx_close(struct zring_injector *injector)
@@ -200,6 +193,8 @@ static int set_options(struct zr_tx *tx, const struct zring_injector_options *op
 	info->send_buffer_bytes = (uint32_t)value;
 	info->qdisc_bypass = options->qdisc_bypass;
 	info->vnet_header = options->vnet_header;
+	if (options->vnet_header)
+		info->checksum_by = ZRING_CHECKSUM_BY_DEVICE;
 	info->loss = options->loss;
 	info->send_time = options->send_time;
 	return 0;

@@ -29,7 +29,8 @@ static inline struct zr_tx *zr_tx(struct zring_injector *injector)
 	return (struct zr_tx *)injector;
 }
 
-void zr_tx_offload(struct zring_slot *slot, const struct zring_offload *offload);
+void zr_tx_offload(struct zring_injector *injector, struct zring_slot *slot,
+		   const struct zring_offload *offload);
 int zr_tx_burst(struct zring_injector *injector, const struct zring_packet *packets, uint32_t nr,
 		const struct zr_udp_frame *frame, struct zr_deadline *deadline);
 int zr_tx_mtu(struct zring_injector *injector);

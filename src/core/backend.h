@@ -21,7 +21,7 @@ struct zr_backend {
 	void (*probe)(struct zring_backend_probe *ret_probe);
 };
 
-/* NULL-terminated, best first. */
+/* NULL-terminated; AUTO's order is core/open.c's. */
 extern const struct zr_backend *const zr_backends[];
 
 #endif

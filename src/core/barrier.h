@@ -16,10 +16,21 @@
 #define zr_load_relaxed(p)     __atomic_load_n((p), __ATOMIC_RELAXED)
 #define zr_store_relaxed(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
 #define zr_add_release(p, v)   __atomic_fetch_add((p), (v), __ATOMIC_RELEASE)
+#define zr_full_fence()        __atomic_thread_fence(__ATOMIC_SEQ_CST)
 
 /* A counter with one writer and any number of readers: no locked instruction. */
 #define zr_count(p, n)         zr_store_relaxed((p), *(p) + (n))
 #define zr_count_release(p, n) zr_store_release((p), *(p) + (n))
+
+/* A total that several threads read from the kernel: it never goes back. */
+static inline void zr_raise_release(uint64_t *total, uint64_t value)
+{
+	uint64_t before = zr_load_relaxed(total);
+
+	while (before < value && !__atomic_compare_exchange_n(total, &before, value, 1,
+							      __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		;
+}
 
 static inline void zr_cpu_relax(void)
 {

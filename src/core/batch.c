@@ -39,17 +39,26 @@ uint32_t zr_batch_room(struct zring_batch *batch, uint32_t wanted)
 	return wanted;
 }
 
-/* So that a reader who kept a pointer or a view meets rubbish, not somebody else's packet. */
-static void poison(struct zring_batch *batch)
+/* So that a reader who kept a pointer meets rubbish, not somebody else's packet. */
+static void poison_bytes(const struct zring_batch *batch)
 {
 #ifdef ZR_DEBUG_CHECKS
 	for (uint32_t i = 0; i < batch->nr_packets; i++) {
-		struct zring_packet *packet = &batch->packets[i];
+		const struct zring_packet *packet = &batch->packets[i];
 
 		if (packet->data)
 			memset((void *)(uintptr_t)packet->data, 0xdb, packet->len);
-		*packet = (struct zring_packet){0};
 	}
+#else
+	(void)batch;
+#endif
+}
+
+/* The same for who kept a view; after the release, which reads them. */
+static void poison_views(struct zring_batch *batch)
+{
+#ifdef ZR_DEBUG_CHECKS
+	memset(batch->packets, 0, batch->nr_packets * sizeof(*batch->packets));
 #else
 	(void)batch;
 #endif
@@ -59,8 +68,9 @@ void zring_batch_release(struct zring_batch *batch)
 {
 	if (!batch->nr_packets)
 		return;
-	poison(batch);
+	poison_bytes(batch);
 	batch->capture->ops->release(batch->capture, batch);
+	poison_views(batch);
 	batch->nr_packets = 0;
 	batch->capture = NULL;
 }

@@ -11,10 +11,6 @@
 
 /* How often a reader that never sleeps in poll() looks at the socket's state. */
 #define CHECK_INTERVAL_NS (10 * NS_PER_MS)
-/* A deleted interface raises no second error: one that is down is looked at so often. */
-#define DOWN_SLICE_NS (50 * NS_PER_MS)
-/* While the program holds what poll() reports, look again after so long. */
-#define HELD_NAP_NS (NS_PER_MS / 2)
 /* The kernel's counters have 32 bits: fold them in after so many batches. */
 #define FOLD_INTERVAL_BATCHES 4096u
 #define FOLD_INTERVAL_NS      (1000 * NS_PER_MS)
@@ -24,8 +20,6 @@
 #else
 #define FLAT_CAPACITY ZRING_BATCH_DEFAULT
 #endif
-/* Looks at the ring between two pauses, each of which may be 50 ns, and looks at the clock. */
-#define SPIN_ROUND 64
 
 /* The exported body of the inline call. */
 extern int zring_capture_next_packet(struct zring_capture *capture,
@@ -45,6 +39,21 @@ int zr_capture_init(struct zring_capture *capture, const struct zr_capture_ops *
 	return capture->stop_fd < 0 ? capture->stop_fd : 0;
 }
 
+int zr_capture_lend_pieces(struct zring_capture *capture)
+{
+	capture->lends_pieces = true;
+	/* The pieces of a packet stay together: one view a time is not enough for them. */
+	zring_batch_fini(&capture->flat);
+	return zring_batch_init(&capture->flat, ZRING_BATCH_DEFAULT);
+}
+
+void zr_capture_set_polls(struct zring_capture *capture, struct pollfd *polls, uint32_t nr)
+{
+	polls[nr] = (struct pollfd){.fd = capture->stop_fd, .events = POLLIN};
+	capture->waiter.polls = polls;
+	capture->waiter.nr_polls = nr;
+}
+
 void zr_capture_fini(struct zring_capture *capture)
 {
 	zring_batch_fini(&capture->flat);
@@ -62,20 +71,25 @@ void zring_capture_close(struct zring_capture *capture)
 	capture->ops->close(capture);
 }
 
+int zring_capture_start(struct zring_capture *capture, struct zring_diag *diag)
+{
+	return capture->ops->start(capture, diag);
+}
+
 static int borrow(struct zring_capture *capture, struct zring_batch *batch)
 {
 	const int nr = capture->ops->borrow(capture, batch);
 
 	if (nr > 0) {
 		batch->capture = capture;
+		capture->waiter.nr_lent += (uint64_t)nr;
 		if (++capture->nr_borrows % FOLD_INTERVAL_BATCHES == 0)
 			capture->ops->fold_stats(capture);
 	}
 	return nr;
 }
 
-/* For a reader that takes nothing, while the kernel's counters of 32 bits go on. */
-static void fold_now_and_then(struct zring_capture *capture, uint64_t now_ns)
+void zr_capture_fold_now_and_then(struct zring_capture *capture, uint64_t now_ns)
 {
 	if (now_ns - capture->last_fold_ns < FOLD_INTERVAL_NS)
 		return;
@@ -83,13 +97,12 @@ static void fold_now_and_then(struct zring_capture *capture, uint64_t now_ns)
 	capture->ops->fold_stats(capture);
 }
 
-/* Asks for the socket's state and remembers what does not come twice. */
-static int check(struct zring_capture *capture)
+int zr_capture_check(struct zring_capture *capture)
 {
 	int err;
 
 	capture->last_check_ns = zr_now_coarse_ns();
-	fold_now_and_then(capture, capture->last_check_ns);
+	zr_capture_fold_now_and_then(capture, capture->last_check_ns);
 	err = capture->ops->check(capture);
 	if (err)
 		capture->down = true;
@@ -97,85 +110,13 @@ static int check(struct zring_capture *capture)
 	return err;
 }
 
-static int check_now_and_then(struct zring_capture *capture)
+int zr_capture_check_now_and_then(struct zring_capture *capture)
 {
 	if (capture->gone)
 		return -ENODEV;
 	if (zr_now_coarse_ns() - capture->last_check_ns < CHECK_INTERVAL_NS)
 		return 0;
-	return check(capture);
-}
-
-/* Looks at the ring until something is there. 1: look; 0: deadline or stop. */
-static int wait_spin(struct zring_capture *capture, uint64_t deadline_ns)
-{
-	for (;;) {
-		int err;
-
-		for (int i = 0; i < SPIN_ROUND; i++)
-			if (capture->ops->ready(capture))
-				return 1;
-		zr_cpu_relax();
-		if (zring_capture_stopped(capture))
-			return 0;
-		err = check_now_and_then(capture);
-		if (err)
-			return err;
-		if (deadline_ns != ZR_FOREVER && zr_now_ns() >= deadline_ns)
-			return 0;
-	}
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * poll() stays readable while the block before the kernel's is not given back
- * (af_packet.c, packet_poll), also when the program holds it: then sleep by time.
- */
-static int nap(struct zring_capture *capture, uint64_t deadline_ns)
-{
-	struct pollfd stop = {.fd = capture->stop_fd, .events = POLLIN};
-	const int ready = zr_poll(&stop, 1, earlier(deadline_ns, zr_now_ns() + HELD_NAP_NS));
-
-	fold_now_and_then(capture, zr_now_coarse_ns());
-	return ready < 0 ? ready : 0;
-}
-
-/* Sleeps until something is there. 1: look; 0: deadline or stop. */
-static int wait_block(struct zring_capture *capture, uint64_t deadline_ns)
-{
-	while (!zring_capture_stopped(capture)) {
-		struct pollfd fds[] = {
-			{.fd = capture->fd, .events = POLLIN},
-			{.fd = capture->stop_fd, .events = POLLIN},
-		};
-		uint64_t until = deadline_ns;
-		int err;
-
-		if (capture->down)
-			until = earlier(until, zr_now_ns() + DOWN_SLICE_NS);
-		err = zr_poll(fds, 2, until);
-		if (err < 0)
-			return err;
-		if (capture->ops->ready(capture))
-			return 1;
-		if (capture->down || (fds[0].revents & ~POLLIN)) {
-			err = check(capture);
-			if (err)
-				return err;
-		}
-		if (fds[0].revents) {
-			err = nap(capture, deadline_ns);
-			if (err)
-				return err;
-		}
-		if (deadline_ns != ZR_FOREVER && zr_now_ns() >= deadline_ns)
-			return 0;
-	}
-	return 0;
+	return zr_capture_check(capture);
 }
 
 /* The ring was empty. */
@@ -184,11 +125,9 @@ static int next_slow(struct zring_capture *capture, struct zring_batch *batch, i
 	const uint64_t deadline_ns = zr_deadline_ns(timeout_ms);
 
 	if (timeout_ms == 0 || capture->gone)
-		return check_now_and_then(capture);
+		return zr_capture_check_now_and_then(capture);
 	for (;;) {
-		const int found = capture->info.wait == ZRING_WAIT_SPIN
-					  ? wait_spin(capture, deadline_ns)
-					  : wait_block(capture, deadline_ns);
+		const int found = zr_wait(capture, deadline_ns);
 		int nr;
 
 		if (found <= 0)
@@ -282,6 +221,11 @@ void zring_capture_stop(struct zring_capture *capture)
 int zring_capture_stopped(const struct zring_capture *capture)
 {
 	return zr_load_acquire(&capture->stopped); /* T */
+}
+
+struct zring_xdp *zring_capture_xdp(const struct zring_capture *capture, uint32_t index)
+{
+	return capture->ops->xdp ? capture->ops->xdp(capture, index) : NULL;
 }
 
 int zring_capture_fd(const struct zring_capture *capture)

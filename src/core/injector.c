@@ -222,13 +222,20 @@ static bool has_room(const struct zring_injector *injector)
 	return nr_free(injector) > 0;
 }
 
+/* Whether frames are with the kernel and none has moved since @moved_ns. */
+static bool is_stalled(const struct zring_injector *injector, uint64_t moved_ns)
+{
+	return injector->stall_ns && injector->tail < injector->taken &&
+	       zr_now_ns() - moved_ns >= injector->stall_ns;
+}
+
 /* Pushes until @done or the deadline. 1: done; 0: deadline; -errno. */
 static int push_until(struct zring_injector *injector, done_fn *done, struct zr_deadline *deadline)
 {
-	uint64_t nap_ns = FIRST_NAP_NS;
+	uint64_t nap_ns = FIRST_NAP_NS, moved_ns = 0;
 
 	for (;;) {
-		const uint64_t taken = injector->taken;
+		const uint64_t taken = injector->taken, tail = injector->tail;
 		int err = push(injector);
 
 		injector->ops->reclaim(injector);
@@ -238,6 +245,10 @@ static int push_until(struct zring_injector *injector, done_fn *done, struct zr_
 			return err;
 		if (zr_deadline_at(deadline) != ZR_FOREVER && zr_now_ns() >= deadline->at_ns)
 			return 0;
+		if (!moved_ns || injector->taken != taken || injector->tail != tail)
+			moved_ns = zr_now_ns();
+		else if (is_stalled(injector, moved_ns))
+			return -EIO;
 		if (injector->taken != taken)
 			nap_ns = FIRST_NAP_NS;
 		else
@@ -341,9 +352,9 @@ static void queue(struct zring_injector *injector, size_t len, uint64_t send_tim
 {
 	struct zring_slot *slot = written_slot(injector, len);
 
-	if (injector->info.vnet_header)
-		injector->ops->offload(slot, offload);
 	slot->len = (uint32_t)len;
+	if (injector->info.vnet_header)
+		injector->ops->offload(injector, slot, offload);
 	slot->send_time_ns = send_time_ns;
 	end_reservation(injector);
 	injector->head++;

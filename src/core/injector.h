@@ -34,8 +34,9 @@ struct zr_injector_ops {
 	int (*transmit)(struct zring_injector *injector, uint32_t nr);
 	/* Advances tail over the slots that the kernel is done with. */
 	void (*reclaim)(struct zring_injector *injector);
-	/* Writes the offload header in front of a slot's data; NULL @offload: none. */
-	void (*offload)(struct zring_slot *slot, const struct zring_offload *offload);
+	/* Has a slot's frame completed as it leaves, or does it; NULL @offload: nothing to do. */
+	void (*offload)(struct zring_injector *injector, struct zring_slot *slot,
+			const struct zring_offload *offload);
 	/* One super-frame: 0; -ETIMEDOUT or -EAGAIN no room until the deadline; -ENOTSUP; -errno.
 	 */
 	int (*burst)(struct zring_injector *injector, const struct zring_packet *packets,
@@ -84,6 +85,7 @@ struct zring_injector {
 	int fd;
 	int last_reject; /* errno of the newest frame, if it was rejected */
 	bool nonblocking;
+	uint64_t stall_ns; /* without any progress for so long waiting ends in -EIO; 0: never */
 	struct zr_pacer pacer;
 	struct zr_injector_counters counters;
 	struct zring_injector_info info;
