@@ -67,3 +67,16 @@ void cpu_defaults(int *cpus, int nr)
 	for (int i = found; i < nr; i++)
 		cpus[i] = found > 0 ? cpus[found - 1] : 0;
 }
+
+int cpu_besides(const int *cpus, int nr)
+{
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		int i = 0;
+
+		while (i < nr && cpus[i] != cpu)
+			i++;
+		if (i == nr && cpu_usable(cpu))
+			return cpu;
+	}
+	return cpus[0];
+}

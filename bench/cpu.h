@@ -21,6 +21,8 @@ struct cpu_times cpu_times(void);
 int cpu_pin(int cpu);
 /* The first @nr CPUs that this process may use; with fewer, the last is repeated. */
 void cpu_defaults(int *cpus, int nr);
+/* One that this process may use beside those @nr; their first if there is none. */
+int cpu_besides(const int *cpus, int nr);
 /* 1 or 0. */
 int cpu_usable(int cpu);
 

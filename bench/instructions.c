@@ -5,8 +5,10 @@
  * sendto answer for one descriptor in the kernel's place, so that the count is
  * the same on every machine and needs no privilege.
  *
- *	instructions rx-batch|rx-flat|tx-ring PACKETS
+ *	instructions rx-batch|rx-flat|tx-ring|xdp-rx|xdp-tx PACKETS
  */
+#include "instructions.h"
+
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -25,10 +27,8 @@
 
 #include <zring/zring.h>
 
-#define PACKET_BYTES 60u
-#define FLUSH_EVERY  64u
-#define IFINDEX      7
-#define MTU          1500
+#define FLUSH_EVERY 64u
+#define KICK_EVERY  32u /* as many as every kernel takes a kick */
 
 /* Where the kernel puts a frame on Ethernet: tpacket_rcv(), tpacket_fill_skb(). */
 #define BLOCK_HEADER_BYTES 48u
@@ -45,10 +45,13 @@ static struct {
 /* Everything that does not concern the recorded ring goes to the real kernel. */
 int socket(int domain, int type, int protocol)
 {
-	const int fd = (int)syscall(SYS_socket, domain == AF_PACKET ? AF_UNIX : domain,
-				    domain == AF_PACKET ? SOCK_DGRAM | SOCK_CLOEXEC : type,
-				    domain == AF_PACKET ? 0 : protocol);
+	int fd;
 
+	if (domain == AF_XDP)
+		return played_xdp_socket();
+	fd = (int)syscall(SYS_socket, domain == AF_PACKET ? AF_UNIX : domain,
+			  domain == AF_PACKET ? SOCK_DGRAM | SOCK_CLOEXEC : type,
+			  domain == AF_PACKET ? 0 : protocol);
 	if (domain == AF_PACKET && fake.fd < 0)
 		fake.fd = fd;
 	return fd;
@@ -56,6 +59,8 @@ int socket(int domain, int type, int protocol)
 
 int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
+	if (level == SOL_XDP)
+		return played_xdp_setsockopt(name, value, len);
 	if (level != SOL_PACKET)
 		return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 	if (name == PACKET_RX_RING || name == PACKET_TX_RING)
@@ -66,6 +71,8 @@ int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 
 int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
 {
+	if (level == SOL_XDP)
+		return played_xdp_getsockopt(name, value, *len);
 	if (level != SOL_PACKET)
 		return (int)syscall(SYS_getsockopt, fd, level, name, value, len);
 	memset(value, 0, *len);
@@ -74,7 +81,9 @@ int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *res
 
 int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t len)
 {
-	return fd == fake.fd ? 0 : (int)syscall(SYS_bind, fd, address.__sockaddr__, len);
+	return fd == fake.fd || played_xdp_is(fd)
+		       ? 0
+		       : (int)syscall(SYS_bind, fd, address.__sockaddr__, len);
 }
 
 int ioctl(int fd, unsigned long request, ...)
@@ -105,6 +114,8 @@ void *mmap(void *address, size_t len, int protection, int flags, int fd, off_t o
 	const bool ours = fd >= 0 && fd == fake.fd;
 	void *mapping;
 
+	if (played_xdp_is(fd))
+		return played_xdp_mmap(len, offset);
 	if (ours) {
 		flags = MAP_PRIVATE | MAP_ANONYMOUS;
 		fd = -1;
@@ -122,6 +133,10 @@ ssize_t sendto(int fd, const void *data, size_t len, int flags, __CONST_SOCKADDR
 	const uint32_t nr = fake.request.tp_frame_nr;
 	ssize_t taken = 0;
 
+	if (played_xdp_is(fd)) {
+		played_xdp_send();
+		return 0;
+	}
 	if (fd != fake.fd)
 		return syscall(SYS_sendto, fd, data, len, flags, address.__sockaddr__, address_len);
 	for (uint32_t i = 0; i < nr; i++) {
@@ -230,6 +245,50 @@ __attribute__((noinline)) uint64_t counted_tx_ring(struct zring_injector *inject
 	return nr_wanted;
 }
 
+__attribute__((noinline)) uint64_t counted_xdp_rx(struct zring_capture *capture,
+						  struct zring_batch *batch, uint64_t nr_wanted)
+{
+	uint64_t nr = 0, bytes = 0;
+	uint8_t parity = 0;
+
+	while (nr < nr_wanted) {
+		const struct zring_packet *packet;
+		int got;
+
+		played_xdp_receive();
+		got = zring_capture_next(capture, batch, 0);
+		if (got <= 0)
+			break;
+		zring_batch_for_each (batch, packet) {
+			bytes += packet->len;
+			parity ^= packet->data[0];
+		}
+		nr += (uint64_t)got;
+		zring_batch_release(batch);
+	}
+	/* All came as they were meant, however the last batch was cut. */
+	return nr >= nr_wanted && bytes == nr * PACKET_BYTES && parity == (nr & 1 ? 0x5a : 0) ? nr
+											      : 0;
+}
+
+__attribute__((noinline)) uint64_t counted_xdp_tx(struct zring_injector *injector,
+						  const uint8_t *frame, uint64_t nr_wanted)
+{
+	for (uint64_t nr = 0; nr < nr_wanted; nr += KICK_EVERY) {
+		for (uint32_t i = 0; i < KICK_EVERY; i++) {
+			uint8_t *data;
+
+			if (zring_injector_reserve(injector, &data, 0) <= 0)
+				return 0;
+			memcpy(data, frame, PACKET_BYTES);
+			if (zring_injector_submit(injector, PACKET_BYTES))
+				return 0;
+		}
+		zring_injector_flush(injector);
+	}
+	return nr_wanted;
+}
+
 static int fail(const char *what, const struct zring_diag *diag)
 {
 	fprintf(stderr, "instructions: %s: %s\n", what, diag->message);
@@ -258,22 +317,49 @@ static int run_rx(bool flat, uint64_t nr_wanted)
 	return !result;
 }
 
-static int run_tx(uint64_t nr_wanted)
+static int run_xdp_rx(uint64_t nr_wanted)
+{
+	const struct zring_capture_options options = {
+		.size = sizeof(options),
+		.backend = ZRING_BACKEND_AFXDP,
+		.direction = ZRING_CAPTURE_IN,
+	};
+	struct zring_diag diag = {0};
+	struct zring_capture *capture;
+	struct zring_batch batch;
+	uint64_t nr;
+
+	played_xdp_program();
+	if (zring_capture_open("recorded", &options, &diag, &capture))
+		return fail("capture", &diag);
+	if (zring_batch_init(&batch, ZRING_BATCH_DEFAULT))
+		return fail("batch", &diag);
+	nr = counted_xdp_rx(capture, &batch, nr_wanted);
+	printf("%llu\n", (unsigned long long)nr);
+	zring_batch_fini(&batch);
+	zring_capture_close(capture);
+	return !nr;
+}
+
+static int run_tx(bool xdp, uint64_t nr_wanted)
 {
 	const struct zring_injector_options options = {
 		.size = sizeof(options),
-		.method = ZRING_METHOD_RING,
+		.backend = xdp ? ZRING_BACKEND_AFXDP : ZRING_BACKEND_AFPACKET,
+		.method = xdp ? ZRING_METHOD_XDP : ZRING_METHOD_RING,
 	};
-	const uint64_t nr_flushed = nr_wanted / FLUSH_EVERY * FLUSH_EVERY;
+	const uint32_t every = xdp ? KICK_EVERY : FLUSH_EVERY;
+	const uint64_t nr_flushed = nr_wanted / every * every;
 	uint8_t frame[PACKET_BYTES] = {0};
 	struct zring_injector_stats stats;
 	struct zring_diag diag = {0};
 	struct zring_injector *injector;
 	uint64_t result;
 
+	played_xdp_program();
 	if (zring_injector_open("recorded", &options, &diag, &injector))
 		return fail("injector", &diag);
-	result = counted_tx_ring(injector, frame, nr_flushed);
+	result = (xdp ? counted_xdp_tx : counted_tx_ring)(injector, frame, nr_flushed);
 	zring_injector_drain(injector, 0);
 	zring_injector_get_stats(injector, &stats);
 	printf("%llu\n", (unsigned long long)stats.sent);
@@ -290,7 +376,11 @@ int main(int argc, char **argv)
 	if (nr && strcmp(argv[1], "rx-flat") == 0)
 		return run_rx(true, nr);
 	if (nr && strcmp(argv[1], "tx-ring") == 0)
-		return run_tx(nr);
-	fprintf(stderr, "usage: instructions rx-batch|rx-flat|tx-ring PACKETS\n");
+		return run_tx(false, nr);
+	if (nr && strcmp(argv[1], "xdp-rx") == 0)
+		return run_xdp_rx(nr);
+	if (nr && strcmp(argv[1], "xdp-tx") == 0)
+		return run_tx(true, nr);
+	fprintf(stderr, "usage: instructions rx-batch|rx-flat|tx-ring|xdp-rx|xdp-tx PACKETS\n");
 	return 2;
 }

@@ -98,7 +98,10 @@ static int make_wire(struct lab *lab, bool threaded, uint32_t mtu, int napi_cpu)
 			err = link_set_up(names[i]);
 	}
 	for (int i = 0; !err && threaded && i < 2; i++)
-		err = link_set_threaded(names[i], napi_cpu);
+		err = link_set_threaded(names[i]);
+	/* From inside another pid or user namespace it can't be done: the scheduler places them. */
+	lab->napi_placed = !err && threaded && !link_place_napi(names[0], napi_cpu) &&
+			   !link_place_napi(names[1], napi_cpu);
 	if (!err)
 		err = open_soon(names[0], &lab->tested);
 	if (!err)

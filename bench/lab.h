@@ -17,7 +17,11 @@ struct lab {
 	struct link far; /* the other end */
 	bool has_far;    /* only a real wire may lack it */
 	bool usable;
-	char why[160]; /* not usable: the cause */
+	bool napi_placed; /* threaded NAPI, on the receiver's CPU */
+	char why[160];    /* not usable: the cause */
+	/* What AF_XDP is not to be had for: the cause, "" it is. */
+	char xdp_no_send[160];
+	char xdp_no_receive[160];
 };
 
 /*

@@ -49,7 +49,7 @@ static int open_echo(struct child_side *side, const struct job *job,
 	struct zring_diag diag;
 	int err;
 
-	receive.backend = send.backend = job->options->backend;
+	receive.backend = send.backend = job->backend;
 	receive.profile = ZRING_PROFILE_LOW_LATENCY;
 	receive.direction = ZRING_CAPTURE_IN;
 	receive.promiscuous = 1;
@@ -139,7 +139,7 @@ static int run_all(const struct job *job, struct child *echo, struct child *load
 	}
 	if (!err) {
 		child_stop(echo);
-		err = child_wait_done(echo, 3000);
+		err = child_wait_done(echo, 10000);
 	}
 	return err;
 }

@@ -32,7 +32,9 @@ int link_set_gro(const char *name, int on);
 int link_set_tso(const char *name, int on);
 /* Off: UDP super-frames are cut before they leave. */
 int link_set_udp_gso(const char *name, int on);
-/* NAPI work in a kernel thread, on @cpu where that can be had. */
-int link_set_threaded(const char *name, int cpu);
+/* NAPI work in kernel threads. */
+int link_set_threaded(const char *name);
+/* Moves those threads to @cpu; -ESRCH they can't be seen (another pid namespace). */
+int link_place_napi(const char *name, int cpu);
 
 #endif

@@ -57,11 +57,11 @@ static int is_napi_thread(const char *pid, const char *name)
 	return strncmp(comm, wanted, strlen(wanted)) == 0;
 }
 
-/* From inside another pid or user namespace it can't be done: the scheduler places them then. */
-static void pin_napi_threads(const char *name, int cpu)
+int link_place_napi(const char *name, int cpu)
 {
 	DIR *processes = opendir("/proc");
 	struct dirent *entry;
+	int err = -ESRCH;
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
@@ -70,13 +70,16 @@ static void pin_napi_threads(const char *name, int cpu)
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
 		    !is_napi_thread(entry->d_name, name))
 			continue;
-		sched_setaffinity(atoi(entry->d_name), sizeof(set), &set);
+		err = sched_setaffinity(atoi(entry->d_name), sizeof(set), &set) < 0 ? -errno : 0;
+		if (err)
+			break;
 	}
 	if (processes)
 		closedir(processes);
+	return err;
 }
 
-int link_set_threaded(const char *name, int cpu)
+int link_set_threaded(const char *name)
 {
 	char path[64];
 	int err = 0, fd, sysfs = open_sysfs();
@@ -91,7 +94,5 @@ int link_set_threaded(const char *name, int cpu)
 	if (write(fd, "1", 1) < 0)
 		err = -errno;
 	close(fd);
-	if (!err)
-		pin_napi_threads(name, cpu);
 	return err;
 }

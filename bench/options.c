@@ -107,7 +107,7 @@ static const char help[] =
 	"      --seconds N        of one repeat (0.25; gen: until Ctrl-C)\n"
 	"      --repeats N        of every row, interleaved (5)\n"
 	"      --batch N          frames a call (tx 64, rx the library's own)\n"
-	"      --backend NAME     auto or afpacket\n"
+	"      --backend NAME     afpacket, afxdp, or auto: both, but with -i only afpacket\n"
 	"      --block-size N     bytes of a receive block, K and M allowed\n"
 	"      --blocks N         receive blocks\n"
 	"      --rate PPS         offered to rx, or sent by gen, K and M allowed\n"
@@ -266,7 +266,7 @@ static int parse_choice(int option, const char *text, struct bench_options *opti
 {
 	static const char *const sources[] = {"auto", "live", "injector", NULL};
 	static const char *const labs[] = {"inline", "threaded", "both", NULL};
-	static const char *const backends[] = {"auto", "afpacket", NULL};
+	static const char *const backends[] = {"auto", "afpacket", "afxdp", NULL};
 	const int i = parse_name(option, text,
 				 option == OPT_SOURCE ? sources
 				 : option == OPT_LAB  ? labs
@@ -388,6 +388,10 @@ static int check(const struct bench_options *options, const bool *seen)
 		return misused("-p names the other end of -i IFACE; say both, or neither");
 	if (options->interface && seen[OPT_LAB - OPT_SIZES])
 		return misused("--lab is for runs without -i; leave one of them out");
+	if (options->backend == ZRING_BACKEND_AFXDP &&
+	    (seen[OPT_BLOCK_SIZE - OPT_SIZES] || seen[OPT_BLOCKS - OPT_SIZES]))
+		return misused("--block-size and --blocks shape the rings of packet sockets; "
+			       "leave them out with --backend afxdp");
 	if (options->overload && options->commands != BENCH_RX)
 		return misused("--overload belongs to rx: zring-bench rx --overload");
 	if (seen[OPT_TOLERANCE - OPT_SIZES] && !options->baseline)

@@ -13,9 +13,10 @@
 #include "rows.h"
 
 #define NR_FRAMES   1024
-#define WARM_UP     64       /* round trips that do not count */
-#define LOST_NS     20000000 /* no answer will come any more */
-#define PATIENCE_NS 2000000000u
+#define WARM_UP     64         /* round trips that do not count */
+#define LOST_NS     20000000   /* no answer will come any more */
+#define LATE_NS     250000000u /* the same after the stop, when one answer will do */
+#define PATIENCE_NS 3000000000u
 #define TIMES_MAX   (4u << 20) /* of a longer run the last ones count */
 #define LOAD_BURST  20
 #define LOAD_NS     200000 /* between bursts: 100 kpps */
@@ -94,9 +95,9 @@ static int ping(struct child_side *side, const struct job *job, struct ring_v2 *
 			return child_fail(side, -errno, "send on %s: %s", job->lab->far.name,
 					  strerror(errno));
 		}
-		/* After the stop one answer will do, however late: nothing else is waited for. */
+		/* A starved echo may have lost this one: after the stop a few more are tried. */
 		back = await(ring, frame, bytes,
-			     last_ns == UINT64_MAX ? start_ns + LOST_NS : last_ns);
+			     start_ns + (last_ns == UINT64_MAX ? LOST_NS : LATE_NS));
 		if (sequence < WARM_UP && !child_stopped(side))
 			continue;
 		if (back)

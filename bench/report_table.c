@@ -18,8 +18,8 @@ struct grid {
 };
 
 static const char *const rate_heads[2][MAX_COLUMNS] = {
-	{"row", "lab", "Mpps", "offered", "drops", "CPU ns/packet", "vs baseline", "CPU"},
-	{"", "", "median (min-max)", "Mpps", "", "(user+sys)", "(min-max)", "ratio"},
+	{"row", "lab", "Mpps", "offered", "drops", "CPU ns", "CPU", "vs baseline", "CPU ns"},
+	{"", "", "median (min-max)", "Mpps", "", "a packet", "%", "(min-max)", "ratio"},
 };
 
 static const char *const latency_heads[2][MAX_COLUMNS] = {
@@ -60,28 +60,17 @@ static void cell_count(char *cell, double value)
 			 value < 1e9 ? 'M' : 'G');
 }
 
-static void cell_cpu(char *cell, const struct report_summary *row)
-{
-	double total = report_shown(row, REPORT_CPU);
-	double user = report_shown(row, REPORT_CPU_USER);
-	double system = report_shown(row, REPORT_CPU_SYSTEM);
-	int decimals = total < 100 ? 1 : 0;
-
-	if (!report_measured(total))
-		strcpy(cell, "-");
-	else
-		snprintf(cell, 72, "%.*f (%.*f+%.*f)", decimals, total, decimals, user, decimals,
-			 system);
-}
-
 static void rate_line(char (*cells)[72], const struct report_summary *row)
 {
+	const double cpu_ns = report_shown(row, REPORT_CPU);
+
 	cell_spread(cells[2], &row->figures[REPORT_MPPS], 1, 3, 2);
 	cell_number(cells[3], report_shown(row, REPORT_OFFERED), 1, 3);
 	cell_count(cells[4], report_shown(row, REPORT_DROPS));
-	cell_cpu(cells[5], row);
-	cell_spread(cells[6], &row->ratio, 1, 2, 2);
-	cell_number(cells[7], row->cpu_ratio.nr ? row->cpu_ratio.median : REPORT_NONE, 1, 2);
+	cell_number(cells[5], cpu_ns, 1, cpu_ns < 100 ? 1 : 0);
+	cell_number(cells[6], report_shown(row, REPORT_CPU_PERCENT), 1, 0);
+	cell_spread(cells[7], &row->ratio, 1, 2, 2);
+	cell_number(cells[8], row->cpu_ratio.nr ? row->cpu_ratio.median : REPORT_NONE, 1, 2);
 }
 
 static void latency_line(char (*cells)[72], const struct report_summary *row)
@@ -121,7 +110,7 @@ static void print_grid(const struct grid *grid, FILE *out)
 /* The rows of one kind, as a block of its own; nothing when there are none. */
 static int print_rows(const struct report_view *view, FILE *out, bool latency)
 {
-	struct grid grid = {.nr_lines = 2, .nr_columns = latency ? 9 : 8};
+	struct grid grid = {.nr_lines = 2, .nr_columns = MAX_COLUMNS};
 	const struct report_summary *before = NULL;
 
 	grid.cells = calloc(2 * view->report->nr_rows + 2, sizeof(*grid.cells));

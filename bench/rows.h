@@ -17,14 +17,17 @@ struct job {
 	const struct frame_set *set; /* what goes over the wire, in the row's direction */
 	/* One repeat: 0, or -errno with the cause on standard error. */
 	int (*sample)(const struct job *job, struct report_sample *ret_sample, char note[160]);
-	child_run *run;  /* the tested side, with the job as its context */
-	uint32_t method; /* tx: enum zring_method; rx: enum zring_profile */
-	bool live;       /* rx: the source */
-	bool spin;       /* latency: the echo never sleeps */
-	bool loaded;     /* latency: other frames share the wire */
-	uint64_t limit;  /* tx: frames to send, 0 until stopped */
-	bool optional;   /* tx: where its frames don't get through it is left out */
-	char skip[160];  /* why it can't run, "": it can */
+	child_run *run;   /* the tested side, with the job as its context */
+	uint32_t backend; /* enum zring_backend: zring's side, and what its baseline is bare of */
+	uint32_t method;  /* tx: enum zring_method; rx: enum zring_profile */
+	uint32_t wait;    /* rx: enum zring_wait, how the reader waits */
+	bool shared;      /* rx: the reader runs on the CPU of the kernel's NAPI thread */
+	bool live;        /* rx: the source */
+	bool spin;        /* latency: the echo never sleeps */
+	bool loaded;      /* latency: other frames share the wire */
+	uint64_t limit;   /* tx: frames to send, 0 until stopped */
+	bool optional;    /* tx: where its frames don't get through it is left out */
+	char skip[160];   /* why it can't run, "": it can */
 };
 
 /* Frames a call in tx rows. */
@@ -52,8 +55,12 @@ int rx_run_zring(struct child_side *side, const void *context);
 int rx_run_overloaded(struct child_side *side, const void *context);
 int rx_run_recvmmsg(struct child_side *side, const void *context);
 int rx_run_libpcap(struct child_side *side, const void *context);
+int rx_run_xsk(struct child_side *side, const void *context);
+int tx_run_xsk(struct child_side *side, const void *context);
 int echo_run_zring(struct child_side *side, const void *context);
 int echo_run_v2(struct child_side *side, const void *context);
+int echo_run_xdp(struct child_side *side, const void *context);
+int echo_run_xsk(struct child_side *side, const void *context);
 
 /* A bare packet socket on @link: bound, promiscuous, blind to what it sends. Returns it. */
 int bare_socket(struct child_side *side, const struct link *link, int receives);

@@ -21,6 +21,40 @@
 #define OVERLOAD_BYTES    131072u /* of a block, unless told: 8 of them fill in a millisecond */
 #define OVERLOAD_BLOCKS   8u
 #define OVERLOAD_PAUSE_NS 2000000u
+#define SMALL_FRAME       1792u /* that a chunk of 2048 bytes receives */
+#define LARGE_CHUNK       4096u
+
+static void set_packet_ring(struct zring_capture_options *options, const struct job *job,
+			    bool overloaded)
+{
+	if (job->method != ZRING_PROFILE_LOW_LATENCY) {
+		options->block_bytes = job->options->block_bytes;
+		options->nr_blocks = job->options->nr_blocks;
+	}
+	if (overloaded && job->method == ZRING_PROFILE_LOW_LATENCY) {
+		options->memory_bytes = OVERLOAD_BYTES * OVERLOAD_BLOCKS;
+	} else if (overloaded) {
+		if (!options->block_bytes)
+			options->block_bytes = OVERLOAD_BYTES;
+		if (!options->nr_blocks)
+			options->nr_blocks = OVERLOAD_BLOCKS;
+	}
+}
+
+static void describe(const struct zring_capture_info *info, char note[160])
+{
+	static const char *const modes[] = {"", "zero-copy", "native copy", "generic copy"};
+
+	if (info->backend == ZRING_BACKEND_AFXDP)
+		snprintf(note, 160, "%s, %llu chunks of %u bytes", modes[info->xdp_mode & 3],
+			 (unsigned long long)info->memory_bytes /
+				 (info->frame_bytes ? info->frame_bytes : 1),
+			 info->frame_bytes);
+	else if (info->tpacket_version == 3)
+		snprintf(note, 160, "V3, %u x %u KiB", info->nr_blocks, info->block_bytes >> 10);
+	else
+		snprintf(note, 160, "V2, %u x %u bytes", info->nr_frames, info->frame_bytes);
+}
 
 static int open_capture(struct child_side *side, const struct job *job, bool overloaded,
 			struct zring_capture **ret_capture)
@@ -30,30 +64,20 @@ static int open_capture(struct child_side *side, const struct job *job, bool ove
 	struct zring_diag diag;
 	int err;
 
-	options.backend = job->options->backend;
+	options.backend = job->backend;
 	options.profile = job->method;
 	options.direction = ZRING_CAPTURE_IN;
 	options.promiscuous = 1;
-	if (job->method != ZRING_PROFILE_LOW_LATENCY) {
-		options.block_bytes = job->options->block_bytes;
-		options.nr_blocks = job->options->nr_blocks;
-	}
-	if (overloaded && job->method == ZRING_PROFILE_LOW_LATENCY) {
-		options.memory_bytes = OVERLOAD_BYTES * OVERLOAD_BLOCKS;
-	} else if (overloaded) {
-		options.block_bytes = options.block_bytes ? options.block_bytes : OVERLOAD_BYTES;
-		options.nr_blocks = options.nr_blocks ? options.nr_blocks : OVERLOAD_BLOCKS;
-	}
+	options.wait = job->wait;
+	if (job->backend == ZRING_BACKEND_AFPACKET)
+		set_packet_ring(&options, job, overloaded);
+	else if (job->set->mix.largest > SMALL_FRAME)
+		options.frame_bytes = LARGE_CHUNK;
 	err = zring_capture_open(job->lab->tested.name, &options, &diag, ret_capture);
 	if (err)
 		return child_fail(side, err, "%s: %s", diag.step, diag.message);
 	zring_capture_get_info(*ret_capture, &info);
-	if (info.tpacket_version == 3)
-		snprintf(side->shared->result.note, sizeof(side->shared->result.note),
-			 "V3, %u x %u KiB", info.nr_blocks, info.block_bytes >> 10);
-	else
-		snprintf(side->shared->result.note, sizeof(side->shared->result.note),
-			 "V2, %u x %u bytes", info.nr_frames, info.frame_bytes);
+	describe(&info, side->shared->result.note);
 	return 0;
 }
 
@@ -150,6 +174,24 @@ static int start_both(const struct job *job, const struct source *source, struct
 	return err;
 }
 
+/*
+ * In the threaded lab the reader's CPU is the NAPI thread's as well. A row of AF_XDP has it to
+ * itself, but for those that are named after the sharing: the thread gets a third CPU meanwhile,
+ * or where there are but two the sender's.
+ */
+static int place_napi(const struct job *job, int cpu)
+{
+	int err;
+
+	if (!job->lab->napi_placed || job->backend != ZRING_BACKEND_AFXDP || job->shared)
+		return 0;
+	err = link_place_napi(job->lab->tested.name, cpu);
+	if (err)
+		complain("cannot move the NAPI thread of %s to CPU %d: %s", job->lab->tested.name,
+			 cpu, strerror(-err));
+	return err;
+}
+
 /* Without a far end the traffic comes from elsewhere, and the source stays unused. */
 static int run_both(const struct job *job, const struct source *source, struct child *reader,
 		    struct child *sender, struct rx_outcome *ret_outcome)
@@ -191,10 +233,15 @@ static int run_rx(const struct job *job, struct rx_outcome *ret_outcome)
 		.rate_pps = job->options->rate_pps,
 	};
 	struct child reader = {0}, sender = {0};
-	int err = run_both(job, &source, &reader, &sender, ret_outcome);
+	int back, err = place_napi(job, cpu_besides(job->options->cpus, 2));
 
+	if (!err)
+		err = run_both(job, &source, &reader, &sender, ret_outcome);
 	child_end(&sender);
 	child_end(&reader);
+	back = place_napi(job, job->options->cpus[1]);
+	if (!err)
+		err = back;
 	if (!err && !ret_outcome->wire_frames) {
 		complain("%s: no frame reached %s", job->name, job->lab->tested.name);
 		err = -EIO;

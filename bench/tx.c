@@ -32,6 +32,21 @@ static int fill_batch(struct zring_injector *injector, const struct frame_set *s
 	return 0;
 }
 
+static void describe(const struct zring_injector_info *info, char note[160])
+{
+	static const char *const modes[] = {"", "zero-copy", "copy", "generic copy"};
+
+	if (info->backend == ZRING_BACKEND_AFXDP)
+		snprintf(note, 160, "%s, %u chunks of %llu bytes", modes[info->xdp_mode & 3],
+			 info->nr_frames,
+			 (unsigned long long)info->memory_bytes /
+				 (info->nr_frames ? info->nr_frames : 1));
+	else
+		snprintf(note, 160, "method %s: %s",
+			 info->method == ZRING_METHOD_RING ? "ring" : "sendmmsg",
+			 info->method_reason);
+}
+
 static int open_injector(struct child_side *side, const struct job *job,
 			 struct zring_injector **ret_injector)
 {
@@ -40,14 +55,13 @@ static int open_injector(struct child_side *side, const struct job *job,
 	struct zring_diag diag;
 	int err;
 
-	options.backend = job->options->backend;
+	options.backend = job->backend;
 	options.method = job->method;
 	err = zring_injector_open(job->lab->tested.name, &options, &diag, ret_injector);
 	if (err)
 		return child_fail(side, err, "%s: %s", diag.step, diag.message);
 	zring_injector_get_info(*ret_injector, &info);
-	snprintf(side->shared->result.note, sizeof(side->shared->result.note), "method %s: %s",
-		 info.method == ZRING_METHOD_RING ? "ring" : "sendmmsg", info.method_reason);
+	describe(&info, side->shared->result.note);
 	return 0;
 }
 

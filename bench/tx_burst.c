@@ -66,7 +66,7 @@ int tx_run_burst(struct child_side *side, const void *context)
 	struct burst burst = {0};
 	int err;
 
-	options.backend = job->options->backend;
+	options.backend = job->backend;
 	err = zring_injector_open(job->lab->tested.name, &options, &diag, &injector);
 	if (err)
 		return child_fail(side, err, "%s: %s", diag.step, diag.message);

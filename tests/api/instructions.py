@@ -12,7 +12,7 @@ import sys
 import tap
 
 # Instructions a packet, for x86-64 and a release build.
-BOUNDS = {"rx-batch": 24.0, "rx-flat": 40.0, "tx-ring": 50.0}
+BOUNDS = {"rx-batch": 24.0, "rx-flat": 40.0, "tx-ring": 50.0, "xdp-rx": 45.0, "xdp-tx": 50.0}
 
 root, program = sys.argv[1:3]
 build = os.path.dirname(os.path.dirname(os.path.realpath(program)))
