@@ -26,7 +26,8 @@ with tempfile.TemporaryDirectory(prefix="zring-subproject-") as place:
     check("and builds", command(["meson", "compile", "-C", build]))
     check("and runs", command(["meson", "test", "-C", build]))
     targets = json.loads(run(["meson", "introspect", "--targets", build]).stdout or "[]")
-    names = sorted(target["name"] for target in targets)
+    # The library's own programs for the kernel are made on the way.
+    names = sorted(target["name"] for target in targets if target["type"] != "custom")
     check("and gets the library only, no tests, bench or examples",
           [] if names == ["user", "zring", "zring"] else [f"targets: {names}"])
 done()

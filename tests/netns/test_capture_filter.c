@@ -199,22 +199,6 @@ TEST_V3_AND_V2(capture_filter, a_program_starts_with_an_empty_accumulator)
 
 /* ---- eBPF ---- */
 
-static int load_socket_filter(const struct bpf_insn *insns, uint32_t nr)
-{
-	union bpf_attr attr = {
-		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
-		.insn_cnt = nr,
-		.insns = (uint64_t)(uintptr_t)insns,
-		.license = (uint64_t)(uintptr_t) "GPL",
-	};
-	const int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
-
-	if (fd < 0 && errno == EPERM)
-		cr_skip_test("loading eBPF needs CAP_BPF (kernel.unprivileged_bpf_disabled)");
-	cr_assert(fd >= 0, "BPF_PROG_LOAD: %s", strerror(errno));
-	return fd;
-}
-
 /* Odd numbers are refused, of the others 77 bytes are kept. */
 static int load_even_77(void)
 {
@@ -229,7 +213,7 @@ static int load_even_77(void)
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 
-	return load_socket_filter(insns, sizeof(insns) / sizeof(insns[0]));
+	return net_load_filter(insns, sizeof(insns) / sizeof(insns[0]));
 }
 
 TEST_V3_AND_V2(capture_filter, an_ebpf_program_refuses_and_cuts)

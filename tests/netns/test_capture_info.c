@@ -94,7 +94,8 @@ TEST_V3_AND_V2(capture_info, the_link_layer_is_told)
 		check_eq(info.flags, 0);
 		check_eq(info.rxhash, 0);
 		check_eq(info.checksum, ZRING_CHECKSUM_UNKNOWN);
-		check_eq(info.reserved, 0);
+		check_eq(info.timestamp_source, ZRING_TIMESTAMP_BY_KERNEL);
+		check_eq(info.queue, UINT32_MAX);
 	}
 	zring_capture_close(capture);
 }

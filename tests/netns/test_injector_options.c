@@ -76,7 +76,8 @@ Test(injector_options, values_out_of_range_are_refused_by_name)
 
 	net_lab_open();
 	REFUSE(ZRING_METHOD_AUTO, backend, 99, -EINVAL);
-	REFUSE(ZRING_METHOD_AUTO, method, 3, -EINVAL);
+	REFUSE(ZRING_METHOD_AUTO, method, 4, -EINVAL);
+	REFUSE(ZRING_METHOD_AUTO, xdp_mode, 4, -EINVAL);
 	REFUSE(ZRING_METHOD_AUTO, nonblocking, 2, -EINVAL);
 	REFUSE(ZRING_METHOD_AUTO, qdisc_bypass, 2, -EINVAL);
 	REFUSE(ZRING_METHOD_AUTO, loss, 2, -EINVAL);

@@ -194,6 +194,15 @@ static void fail_opens(void)
 	static const struct sock_filter accept_all = BPF_STMT(BPF_RET | BPF_K, 65535);
 	const struct zring_filter filter = {
 		.type = ZRING_FILTER_CBPF, .nr_insns = 1, .insns = &accept_all};
+	const struct zring_filter ebpf = {.type = ZRING_FILTER_EBPF, .program_fd = 3};
+	const struct zring_fanout flow = {.size = sizeof(flow),
+					  .flags = ZRING_FANOUT_FLAG_UNIQUE_ID};
+	const struct zring_fanout classic = {.size = sizeof(classic),
+					     .mode = ZRING_FANOUT_CBPF,
+					     .group = 9,
+					     .max_members = 4,
+					     .nr_insns = 1,
+					     .insns = &accept_all};
 	const struct zring_capture_options captures[] = {
 		{.size = sizeof(*captures)},
 		{.size = sizeof(*captures), .profile = ZRING_PROFILE_LOW_LATENCY},
@@ -212,6 +221,12 @@ static void fail_opens(void)
 		 .filter = &filter,
 		 .netns = SIM_NETNS},
 		{.size = sizeof(*captures), .receive_buffer_bytes = 1 << 20},
+		{.size = sizeof(*captures), .fanout = &flow},
+		{.size = sizeof(*captures),
+		 .fanout = &classic,
+		 .direction = ZRING_CAPTURE_IN,
+		 .filter = &filter},
+		{.size = sizeof(*captures), .paused = 1, .filter = &ebpf},
 	};
 	const struct zring_injector_options injectors[] = {
 		{.size = sizeof(*injectors)},

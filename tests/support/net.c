@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,18 @@ uint64_t net_now_ns(void)
 	return net_time_ns(CLOCK_MONOTONIC);
 }
 
+void net_need_kernel(unsigned int major, unsigned int minor, const char *what)
+{
+	unsigned int has_major = 0, has_minor = 0;
+	struct utsname kernel;
+
+	cr_assert(uname(&kernel) == 0);
+	cr_assert(sscanf(kernel.release, "%u.%u", &has_major, &has_minor) == 2, "%s",
+		  kernel.release);
+	if (has_major < major || (has_major == major && has_minor < minor))
+		cr_skip_test("Linux %s has no %s (%u.%u)", kernel.release, what, major, minor);
+}
+
 void net_sleep_ms(unsigned int ms)
 {
 	const uint64_t end = net_now_ns() + ms * 1000000ull;
@@ -43,6 +56,14 @@ void net_sleep_ms(unsigned int ms)
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
+}
+
+void net_wait_count(const uint64_t *counter, uint64_t at_least)
+{
+	const uint64_t end = net_now_ns() + NET_PATIENCE_NS;
+
+	while (__atomic_load_n(counter, __ATOMIC_RELAXED) < at_least && net_now_ns() < end)
+		net_sleep_ms(1);
 }
 
 void net_pin(unsigned int which)

@@ -59,6 +59,9 @@ uint64_t net_namespace_id(void);
 /* A path to hand to ip(8): /proc/PID/fd/N. */
 const char *net_namespace_path(int namespace_fd, char *buffer, size_t size);
 
+/* Skips the Criterion test on a kernel older than that, which has not @what. */
+void net_need_kernel(unsigned int major, unsigned int minor, const char *what);
+
 /* Runs a shell command in the thread's namespace; it must succeed. */
 void net_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Its output, cut to fit. */
@@ -84,6 +87,8 @@ void net_counters(const char *interface, struct net_counters *ret_counters);
 uint64_t net_now_ns(void); /* CLOCK_MONOTONIC */
 uint64_t net_time_ns(int clock);
 void net_sleep_ms(unsigned int ms);
+/* Until another thread has counted so far (atomically), at most NET_PATIENCE_NS. Any thread. */
+void net_wait_count(const uint64_t *counter, uint64_t at_least);
 /* Puts the calling thread on one of the CPUs it may use, @which counts round. Any thread. */
 void net_pin(unsigned int which);
 

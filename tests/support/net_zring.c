@@ -2,7 +2,10 @@
 #include "support/net_zring.h"
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 struct zring_capture *net_capture_open(const char *interface,
 				       const struct zring_capture_options *options)
@@ -100,6 +103,22 @@ struct zring_capture_stats net_capture_stats(struct zring_capture *capture)
 		 stats.received);
 	cr_assert(stats.truncated <= stats.delivered);
 	return stats;
+}
+
+int net_load_filter(const struct bpf_insn *insns, uint32_t nr)
+{
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
+		.insn_cnt = nr,
+		.insns = (uint64_t)(uintptr_t)insns,
+		.license = (uint64_t)(uintptr_t) "GPL",
+	};
+	const int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+
+	if (fd < 0 && errno == EPERM)
+		cr_skip_test("loading eBPF needs CAP_BPF (kernel.unprivileged_bpf_disabled)");
+	cr_assert(fd >= 0, "BPF_PROG_LOAD: %s", strerror(errno));
+	return fd;
 }
 
 struct zring_injector *net_injector_open(const char *interface,

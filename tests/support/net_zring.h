@@ -49,6 +49,11 @@ void net_capture_expect_none(struct zring_capture *capture);
 /* The accounts: received is the sum of all ends that a packet can take. */
 struct zring_capture_stats net_capture_stats(struct zring_capture *capture);
 
+struct bpf_insn; /* linux/bpf.h */
+
+/* Loads a socket filter in eBPF, or skips the test where that is not allowed. */
+int net_load_filter(const struct bpf_insn *insns, uint32_t nr);
+
 /* ---- injector ---- */
 
 struct zring_injector *net_injector_open(const char *interface,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A kernel of packet sockets behind the table of src/syscall.h: rings are
- * ordinary memory with a guard page behind it, descriptors are numbers, the
- * clock is real or advances by itself. What it plays is named in the project's
- * notes on af_packet.c; one thread plays the receiving side of one socket, one
- * the completions of one sending ring, and neither shares a lock with the
- * library's threads, so that ThreadSanitizer sees the ring's own ordering only.
+ * A kernel of packet sockets (and of AF_XDP ones, sim_xdp.h) behind the table of src/syscall.h:
+ * rings are ordinary memory with a guard page behind it, descriptors are numbers, the clock is real
+ * or advances by itself. What it plays is named in the project's notes on af_packet.c; one thread
+ * plays the receiving side of one socket, one the completions of one sending ring, and neither
+ * shares a lock with the library's threads, so that ThreadSanitizer sees the ring's own ordering
+ * only.
  *
  * One kernel a process at a time: sim_start() .. sim_stop().
  */
@@ -20,6 +20,8 @@
 #define SIM_IFINDEX   7
 #define SIM_NETNS     "blue"
 
+struct sim_xdp_config;
+
 struct sim_config {
 	uint64_t seed;
 	bool virtual_time;        /* the clock moves on when the library waits */
@@ -27,11 +29,13 @@ struct sim_config {
 	uint64_t most_ring_bytes; /* a larger ring is ENOMEM; 0: no limit */
 	bool refuse_lock;         /* MAP_LOCKED is EAGAIN */
 	bool without_vnet_header;
+	bool spare_other_threads; /* only the calls of who started the kernel fail */
 	/* Chances of 1000 at each frame that is to be sent. */
 	uint32_t enobufs;
 	uint32_t eagain;
-	uint32_t reject; /* EMSGSIZE or EINVAL though the frame looks right */
-	uint32_t hold;   /* stays with the kernel after the call; ring only */
+	uint32_t reject;                  /* EMSGSIZE or EINVAL though the frame looks right */
+	uint32_t hold;                    /* stays with the kernel after the call; ring only */
+	const struct sim_xdp_config *xdp; /* NULL: neither AF_XDP nor netlink */
 };
 
 void sim_start(const struct sim_config *config);
@@ -44,7 +48,7 @@ void sim_fail_call(uint32_t nth, int error, uint32_t times);
 uint32_t sim_nr_calls(void);
 /* Words for the call that failed, "setsockopt 263/5"; "" when none did. */
 const char *sim_failed_call(void);
-/* Descriptors and mappings that are left. */
+/* Descriptors (programs count as one) and mappings that are left. */
 uint32_t sim_nr_open(void);
 uint32_t sim_nr_mapped(void);
 /* The thread is in the namespace that it started in. */
@@ -58,6 +62,10 @@ void sim_delete_interface(void);
 struct sim_rx;
 /* The socket with a receive ring; NULL: there is none. */
 struct sim_rx *sim_rx_find(void);
+/* The one numbered @nth of them; NULL: there are not so many. */
+struct sim_rx *sim_rx_nth(uint32_t nth);
+/* Whether the socket takes packets: its filter is not the one that refuses all. */
+bool sim_rx_is_shut(const struct sim_rx *rx);
 
 enum sim_rx_result {
 	SIM_RX_STORED,

@@ -191,7 +191,8 @@ static enum sim_rx_result store_v2(struct sim_rx *rx, const struct sim_rx_packet
 
 enum sim_rx_result sim_rx_packet(struct sim_rx *rx, const struct sim_rx_packet *packet)
 {
-	const struct sim_bpf_packet seen = {packet->data, packet->len, packet->pkttype};
+	const struct sim_bpf_packet seen = {
+		.data = packet->data, .len = packet->len, .pkttype = packet->pkttype};
 	uint32_t snaplen = rx->nr_filter ? sim_bpf_run(rx->filter, &seen) : packet->len;
 
 	if (!snaplen)
@@ -254,8 +255,18 @@ bool sim_rx_readable(const struct sim_rx *rx)
 
 struct sim_rx *sim_rx_find(void)
 {
+	return sim_rx_nth(0);
+}
+
+struct sim_rx *sim_rx_nth(uint32_t nth)
+{
 	for (int i = 0; i < SIM_MAX_FDS; i++)
-		if (sim.fds[i].kind == SIM_FD_PACKET && sim.fds[i].rx_ring.mapped)
+		if (sim.fds[i].kind == SIM_FD_PACKET && sim.fds[i].rx_ring.mapped && nth-- == 0)
 			return &sim.fds[i].rx;
 	return NULL;
+}
+
+bool sim_rx_is_shut(const struct sim_rx *rx)
+{
+	return rx->nr_filter == 1 && rx->filter[0].code == (BPF_RET | BPF_K) && !rx->filter[0].k;
 }

@@ -42,13 +42,7 @@ static struct {
 	bool end_thread;
 } tx;
 
-static int fail(int error)
-{
-	errno = error;
-	return -1;
-}
-
-static uint8_t *log_frame(const uint8_t *data, uint32_t len)
+uint8_t *sim_wire_log(const uint8_t *data, uint32_t len)
 {
 	if (tx.nr_wire == tx.wire_room) {
 		tx.wire_room = tx.wire_room ? 2 * tx.wire_room : 1024;
@@ -61,8 +55,7 @@ static uint8_t *log_frame(const uint8_t *data, uint32_t len)
 	return tx.wire[tx.nr_wire++].data;
 }
 
-/* What the device says to any frame: 0 or an errno. */
-static int device_error(void)
+int sim_device_error(void)
 {
 	if (zr_load_relaxed(&sim.ifindex) < 0)
 		return ENXIO;
@@ -120,7 +113,7 @@ static struct tpacket_hdr *slot_at(const struct sim_fd *socket)
 static void send_slot(struct sim_fd *socket, struct tpacket_hdr *slot, const uint8_t *data,
 		      uint32_t len)
 {
-	const uint8_t *const sent = log_frame(data, len);
+	const uint8_t *const sent = sim_wire_log(data, len);
 
 	socket->tx_head++;
 	zr_store_release(&slot->tp_status, TP_STATUS_SENDING);
@@ -136,8 +129,8 @@ static ssize_t kick(struct sim_fd *socket)
 	const uint32_t extra = socket->vnet_header ? VNET_BYTES : 0;
 	ssize_t sum = 0;
 
-	if (device_error())
-		return fail(device_error());
+	if (sim_device_error())
+		return sim_fail_with(sim_device_error());
 	for (;;) {
 		struct tpacket_hdr *slot = slot_at(socket);
 		const uint8_t *const data = (const uint8_t *)slot + V1_FRAME_OFFSET + extra;
@@ -154,11 +147,11 @@ static ssize_t kick(struct sim_fd *socket)
 		if (err == EAGAIN && sum)
 			return sum;
 		if (is_busy(err))
-			return fail(err);
+			return sim_fail_with(err);
 		if (err)
 			refuse(socket, slot);
 		if (err && !socket->loss)
-			return fail(err);
+			return sim_fail_with(err);
 		if (!err) {
 			send_slot(socket, slot, data, len);
 			sum += len;
@@ -170,23 +163,23 @@ static ssize_t kick(struct sim_fd *socket)
 static ssize_t send_copy(const uint8_t *data, size_t len, bool vnet_header)
 {
 	const uint32_t extra = vnet_header ? VNET_BYTES : 0;
-	int err = device_error();
+	int err = sim_device_error();
 
 	SIM_CHECK(len >= extra, "shorter than its offload header");
 	if (!err)
 		err = frame_error(data + extra, (uint32_t)len - extra, vnet_header);
 	if (err)
-		return fail(err);
-	log_frame(data + extra, (uint32_t)len - extra);
+		return sim_fail_with(err);
+	sim_wire_log(data + extra, (uint32_t)len - extra);
 	return (ssize_t)len;
 }
 
 /* The error is shown to the program: a frame's own fault ends it there. */
 static int show(int error)
 {
-	if (!is_busy(error) && !device_error())
+	if (!is_busy(error) && !sim_device_error())
 		tx.nr_rejected++;
-	return fail(error);
+	return sim_fail_with(error);
 }
 
 ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *address,
@@ -198,7 +191,11 @@ ssize_t sim_sendto(int fd, const void *data, size_t len, int flags, const struct
 	(void)address, (void)address_len;
 	if (sim_fault("sendto", 0, 0))
 		return -1;
+	if (socket->kind == SIM_FD_NETLINK)
+		return sim_netlink_ask(socket, data, len);
 	SIM_CHECK(flags & MSG_DONTWAIT, "a send that can block can be cut short");
+	if (socket->kind == SIM_FD_XDP)
+		return sim_xdp_sendto(socket->xdp);
 	SIM_CHECK(socket->bound, "not bound");
 	if (socket->tx_ring.exists)
 		return kick(socket);

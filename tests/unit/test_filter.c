@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zring/fanout.h>
+
 #include "afpacket/filter.h"
 #include "support/sim.h"
 #include "support/sim_bpf.h"
@@ -39,6 +41,11 @@ static uint32_t expected(const struct zring_capture_options *options,
 
 	if (options->direction == ZRING_CAPTURE_OUT && packet->pkttype != PACKET_OUTGOING)
 		return 0;
+	/* Outside a group the socket's own option does that. */
+	if (options->fanout && packet->pkttype == PACKET_OUTGOING &&
+	    (options->direction == ZRING_CAPTURE_IN ||
+	     (options->fanout->flags & ZRING_FANOUT_FLAG_IGNORE_OUTGOING)))
+		return 0;
 	if (!options->filter)
 		return snaplen;
 	return smaller(sim_bpf_run(options->filter->insns, packet), snaplen);
@@ -55,10 +62,16 @@ Test(filter, composed_program_does_what_the_original_does)
 		const struct zring_filter filter = {.type = ZRING_FILTER_CBPF,
 						    .nr_insns = 1 + sim_below(&random, MAX_INSNS),
 						    .insns = program};
+		const struct zring_fanout fanout = {
+			.flags = sim_below(&random, 2) ? ZRING_FANOUT_FLAG_IGNORE_OUTGOING : 0};
+		const uint32_t direction = sim_below(&random, 3);
+		/* Ignoring what is all that is wanted is refused at the open. */
+		const bool grouped = direction != ZRING_CAPTURE_OUT && sim_below(&random, 2);
 		const struct zring_capture_options options = {
 			.filter = &filter,
+			.fanout = grouped ? &fanout : NULL,
 			.snaplen = snaplens[sim_below(&random, 6)],
-			.direction = sim_below(&random, 3),
+			.direction = direction,
 		};
 		struct sock_filter *insns;
 		uint16_t nr;
@@ -68,7 +81,10 @@ Test(filter, composed_program_does_what_the_original_does)
 		compose(&options, &insns, &nr);
 		for (uint32_t i = 0; i < NR_PACKETS; i++) {
 			const struct sim_bpf_packet packet = {
-				data, sim_below(&random, sizeof(data)), sim_below(&random, 5)};
+				.data = data,
+				.len = sim_below(&random, sizeof(data)),
+				.pkttype = sim_below(&random, 5),
+			};
 
 			for (uint32_t at = 0; at < sizeof(data); at++)
 				data[at] = (uint8_t)sim_random(&random);
@@ -88,7 +104,8 @@ Test(filter, direction_leaves_the_accumulator_alone)
 		.type = ZRING_FILTER_CBPF, .nr_insns = 1, .insns = program};
 	const struct zring_capture_options options = {.filter = &filter,
 						      .direction = ZRING_CAPTURE_OUT};
-	const struct sim_bpf_packet packet = {(const uint8_t *)"", 1, PACKET_OUTGOING};
+	const struct sim_bpf_packet packet = {
+		.data = (const uint8_t *)"", .len = 1, .pkttype = PACKET_OUTGOING};
 	struct sock_filter *insns;
 	uint16_t nr;
 
@@ -122,7 +139,8 @@ Test(filter, snaplen_and_direction_work_alone)
 
 	for (size_t i = 0; i < 3; i++)
 		for (uint32_t pkttype = 0; pkttype < 5; pkttype++) {
-			const struct sim_bpf_packet packet = {(const uint8_t *)"", 0, pkttype};
+			const struct sim_bpf_packet packet = {.data = (const uint8_t *)"",
+							      .pkttype = pkttype};
 			struct sock_filter *insns;
 			uint16_t nr;
 

@@ -120,19 +120,24 @@ Test(options, unknown_values_are_named)
 		{.size = sizeof(*captures), .profile = 4},
 		{.size = sizeof(*captures), .direction = 3},
 		{.size = sizeof(*captures), .vlan = 2},
-		{.size = sizeof(*captures), .timestamp = 2},
-		{.size = sizeof(*captures), .wait = 2},
+		{.size = sizeof(*captures), .timestamp = 3},
+		{.size = sizeof(*captures), .wait = 4},
 		{.size = sizeof(*captures), .promiscuous = 2},
 		{.size = sizeof(*captures), .prefer_busy_poll = 2},
 		{.size = sizeof(*captures), .force_receive_buffer = 2},
 		{.size = sizeof(*captures), .rxhash = 2},
-		{.size = sizeof(*captures), .reserved = {0, 0, 0, 1}},
+		{.size = sizeof(*captures), .exclusive = 2},
+		{.size = sizeof(*captures), .pieces = 2},
+		{.size = sizeof(*captures), .xdp_mode = 4},
+		{.size = sizeof(*captures), .umem_memory = 3},
+		{.size = sizeof(*captures), .paused = 2},
+		{.size = sizeof(*captures), .reserved = {0, 1}},
 		{.size = sizeof(*captures), .backend = 99},
 	};
-	static const char *const names[] = {"profile",     "direction",     "vlan",
-					    "timestamp",   "wait",          "promiscuous",
-					    "prefer_busy", "force_receive", "rxhash",
-					    "reserved",    "backend"};
+	static const char *const names[] = {
+		"profile",     "direction",     "vlan",     "timestamp", "wait",   "promiscuous",
+		"prefer_busy", "force_receive", "rxhash",   "exclusive", "pieces", "xdp_mode",
+		"umem_memory", "paused",        "reserved", "backend"};
 
 	for (size_t i = 0; i < sizeof(captures) / sizeof(*captures); i++) {
 		struct zring_capture *capture = NULL;
@@ -147,18 +152,21 @@ Test(options, unknown_values_are_named)
 Test(options, unknown_values_of_injectors_are_named)
 {
 	static const struct zring_injector_options injectors[] = {
-		{.size = sizeof(*injectors), .method = 3},
+		{.size = sizeof(*injectors), .method = 4},
 		{.size = sizeof(*injectors), .nonblocking = 2},
 		{.size = sizeof(*injectors), .qdisc_bypass = 2},
 		{.size = sizeof(*injectors), .loss = 2},
 		{.size = sizeof(*injectors), .vnet_header = 2},
 		{.size = sizeof(*injectors), .send_time = 2},
+		{.size = sizeof(*injectors), .xdp_mode = 4},
+		{.size = sizeof(*injectors), .umem_memory = 3},
 		{.size = sizeof(*injectors), .reserved = {1}},
 		{.size = sizeof(*injectors), .backend = 99},
 	};
 	static const char *const names[] = {"method",   "nonblocking", "qdisc_bypass",
 					    "loss",     "vnet_header", "send_time",
-					    "reserved", "backend"};
+					    "xdp_mode", "umem_memory", "reserved",
+					    "backend"};
 
 	for (size_t i = 0; i < sizeof(injectors) / sizeof(*injectors); i++) {
 		struct zring_injector *injector = NULL;

@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <zring/interface.h>
 
+#include "afxdp/program.h"
 #include "syscall.h"
 
 static int socket_errno;
@@ -15,7 +16,7 @@ static int nr_open;
 
 static int fake_socket(int domain, int type, int protocol)
 {
-	cr_assert(domain == AF_PACKET && (type & SOCK_RAW) && protocol == 0,
+	cr_assert((domain == AF_PACKET || domain == AF_XDP) && (type & SOCK_RAW) && protocol == 0,
 		  "a socket with a protocol hears every interface");
 	if (socket_errno) {
 		errno = socket_errno;
@@ -39,6 +40,15 @@ static int fake_close(int fd)
 	return 0;
 }
 
+static int program_error;
+
+static int fake_program(void)
+{
+	return program_error;
+}
+
+static const struct zr_program_ops programs = {.probe = fake_program};
+
 static struct zring_backend_probe probe(int of_socket, int of_version)
 {
 	static struct zr_syscalls table;
@@ -51,6 +61,7 @@ static struct zring_backend_probe probe(int of_socket, int of_version)
 	table.setsockopt = fake_setsockopt;
 	table.close = fake_close;
 	zr_sys = &table;
+	zr_program_ops = &programs;
 	memset(&found, 0xff, sizeof(found));
 	cr_assert(zring_probe(&found, 1) >= 1);
 	cr_assert(nr_open == 0, "the socket stays open");
@@ -108,12 +119,28 @@ Test(probe, the_count_does_not_depend_on_the_room)
 	cr_assert(known == 8 || found[known].backend == UINT32_MAX, "filled more than there are");
 }
 
+Test(probe, without_leave_for_a_program_afxdp_only_sends)
+{
+	struct zring_backend_probe found[2];
+
+	program_error = -EPERM;
+	probe(0, 0);
+	cr_assert(zring_probe(found, 2) == 2);
+	cr_assert(found[1].backend == ZRING_BACKEND_AFXDP);
+	cr_assert(found[1].capture == 0 && found[1].inject == 1 && found[1].error == EPERM);
+	cr_assert(strstr(found[1].missing, "CAP_BPF"), "%s", found[1].missing);
+	cr_assert(strlen(found[1].missing) + 1 < sizeof(found[1].missing), "cut");
+	program_error = 0;
+	cr_assert(zring_probe(found, 2) == 2 && found[1].capture == 1);
+}
+
 Test(probe, backends_have_names)
 {
 	char version[32];
 
 	cr_assert_str_eq(zring_backend_name(ZRING_BACKEND_AUTO), "auto");
 	cr_assert_str_eq(zring_backend_name(ZRING_BACKEND_AFPACKET), "afpacket");
+	cr_assert_str_eq(zring_backend_name(ZRING_BACKEND_AFXDP), "afxdp");
 	cr_assert_str_eq(zring_backend_name(12345), "unknown");
 	snprintf(version, sizeof(version), "%d.%d.%d", ZRING_VERSION_MAJOR, ZRING_VERSION_MINOR,
 		 ZRING_VERSION_PATCH);
