@@ -13,8 +13,8 @@
 #include "core/diag.h"
 #include "core/directory.h"
 
-#define TEXT_BYTES    4096u /* a list of CPUs; one that is longer is left out */
-#define MAX_NODES     1024u
+#define TEXT_BYTES 4096u /* a list of CPUs; one that is longer is left out */
+#define MAX_NODES  1024u
 
 /* -errno, or the bytes of a small file; cut files are refused. */
 static int read_text(const char *path, char text[TEXT_BYTES])

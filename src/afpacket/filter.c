@@ -167,8 +167,9 @@ int zr_filter_init(struct zr_filter *filter, int fd, const struct zring_capture_
 	if (options->filter && options->filter->reserved)
 		return zr_fail(diag, -EINVAL, "filter", "filter.reserved must be 0");
 	if (options->filter && options->filter->type == ZRING_FILTER_XDP)
-		return zr_fail(diag, -ENOTSUP, "filter",
-			       "a packet socket can't run ZRING_FILTER_XDP: give a classic program");
+		return zr_fail(
+			diag, -ENOTSUP, "filter",
+			"a packet socket can't run ZRING_FILTER_XDP: give a classic program");
 	if (options->filter && options->filter->type > ZRING_FILTER_XDP)
 		return zr_fail(diag, -EINVAL, "filter",
 			       "filter.type %u is no enum zring_filter_type",
